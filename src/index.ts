@@ -1,0 +1,1 @@
+export * as layout from './generated/layout.ts';
