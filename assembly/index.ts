@@ -1,1 +1,23 @@
+// What the host sees of the module: the layout's constants, and the functions of the path.
 export * from "./layout/l2tp";
+export * from "./layout/memory";
+export * from "./layout/tunnel";
+export * from "./layout/session";
+export * from "./layout/address";
+export * from "./layout/bundle";
+export * from "./layout/drop";
+export * from "./layout/traffic";
+export { attach, setNow } from "./state";
+export { CORE_NONE, CORE_TUN, CORE_EMBEDDED, CORE_MEMORY, CORE_TRAFFIC, coreBackEnd } from "./path/deliver";
+export { hostEnable } from "./path/host";
+export { sessionIndexPut, sessionIndexRemove, sessionIndexFind } from "./table/sessions";
+export { stackPush, stackRemove, addressFind } from "./table/addresses";
+export {
+  transmitOptions, transmitReset, transmitMessages, transmitRuns, transmitOuts, transmitSegments, transmitSingle, transmitLost,
+} from "./path/transmit";
+export {
+  receivePrepare, receiveRearm, upstream, upstreamRing, downstream, downstreamRing, ringsRelease, inject, coreSlot, epochEnter, epochLeave, upstreamDatagram,
+} from "./path/batch";
+export { ringDoorbell } from "./path/punt";
+export { trafficOptions, trafficClock, trafficSend } from "./path/traffic";
+export { decap } from "./path/decap";

@@ -1,0 +1,58 @@
+// Reasons to drop a packet, and totals: u64 counters, one block a shard, summed when read. Sentences: src/dataplane/drops.ts.
+
+// From the LAC.
+export const DROP_RUNT: u32 = 1;
+export const DROP_VERSION: u32 = 2;
+export const DROP_LENGTH: u32 = 3;
+export const DROP_TRUNCATED: u32 = 4;
+export const DROP_TUNNEL: u32 = 5;
+export const DROP_SESSION: u32 = 6;
+export const DROP_PEER_ADDRESS: u32 = 7;
+export const DROP_LATE: u32 = 8;
+export const DROP_NS_MISSING: u32 = 9;
+export const DROP_PPP_EMPTY: u32 = 10;
+export const DROP_PPP_PROTOCOL: u32 = 11;
+export const DROP_NOT_UP: u32 = 12;
+export const DROP_ACTION: u32 = 13;
+export const DROP_IP_VERSION: u32 = 14;
+export const DROP_IP_LENGTH: u32 = 15;
+export const DROP_SPOOFED: u32 = 16;
+export const DROP_PUNT_SESSION: u32 = 17;
+export const DROP_PUNT_FULL: u32 = 18;
+export const DROP_ECHO_MALFORMED: u32 = 19;
+// Towards the LAC.
+export const DROP_NO_ROUTE: u32 = 24;
+export const DROP_CORE_IP: u32 = 25;
+export const DROP_TOO_BIG: u32 = 26;
+export const DROP_FRAGMENTS: u32 = 27;
+export const DROP_ICMP_RATE: u32 = 28;
+export const DROP_SEND_BUFFER: u32 = 29;
+export const DROP_SEND_ERROR: u32 = 30;
+export const DROP_CORE_WRITE: u32 = 31;
+export const DROP_STALE: u32 = 32;
+export const DROP_RING_FULL: u32 = 33;
+export const DROP_HOST: u32 = 34;
+export const DROP_CORE_NONE: u32 = 35;
+export const DROP_CARRIER: u32 = 36;
+export const DROPS_MAX: u32 = 64;
+
+// Totals, after the drops in the same block.
+export const TOTAL_RX_DATAGRAMS: u32 = 64;
+export const TOTAL_RX_OCTETS: u32 = 65;
+export const TOTAL_TX_DATAGRAMS: u32 = 66;
+export const TOTAL_TX_OCTETS: u32 = 67;
+/** IP packets given to the core side. */
+export const TOTAL_DELIVERED: u32 = 68;
+export const TOTAL_DELIVERED_OCTETS: u32 = 69;
+/** IP packets taken from the core side. */
+export const TOTAL_ACCEPTED: u32 = 70;
+export const TOTAL_ACCEPTED_OCTETS: u32 = 71;
+export const TOTAL_PUNTED: u32 = 72;
+export const TOTAL_INJECTED: u32 = 73;
+export const TOTAL_ECHO_REPLIES: u32 = 74;
+export const TOTAL_ICMP_SENT: u32 = 75;
+export const TOTAL_FRAGMENTED: u32 = 76;
+export const TOTAL_BATCHES: u32 = 77;
+export const TOTAL_LOST: u32 = 78;
+export const TOTAL_LOOPS: u32 = 79;
+export const SHARD_COUNTERS_SIZE: u32 = 128 * 8;

@@ -1,0 +1,87 @@
+// The way down: an IP packet from the core side finds its session by destination.
+import { be16, setBe16, checksum, complement } from "./octets";
+import { drop, dropTx, countTx, count } from "./count";
+import { encapPacket } from "./encap";
+import { transmitSlot } from "./transmit";
+import { findAddress, MAPPED_LOW } from "../table/addresses";
+import { sessions } from "../state";
+import { deliverOwn } from "./icmp";
+import { DROP_NO_ROUTE, DROP_CORE_IP, DROP_TOO_BIG, DROP_FRAGMENTS, DROP_NOT_UP, DROP_CARRIER, TOTAL_ACCEPTED, TOTAL_ACCEPTED_OCTETS, TOTAL_FRAGMENTED } from "../layout/drop";
+import { SESSION_ROW_SIZE, SESSION_PEER_MRU, SESSION_ACTION, ACTION_DELIVER } from "../layout/session";
+import { ADDRESS_CARRIER, CARRIER_BUNDLE } from "../layout/address";
+
+const DONT_FRAGMENT: u32 = 0x4000;
+const MORE_FRAGMENTS: u32 = 0x2000;
+/** Fragments that one packet may become. */
+const FRAGMENTS_MAX: u32 = 64;
+
+/** Takes the packet of `len` octets at `ptr`; the octets before it are overwritten by the headers. */
+export function acceptPacket(ptr: u32, len: u32, instance: u32): void {
+  count(TOTAL_ACCEPTED, 1);
+  count(TOTAL_ACCEPTED_OCTETS, len);
+  if (len < 20 || load<u8>(ptr) >>> 4 != 4) return drop(DROP_CORE_IP);
+  const total = be16(ptr + 2);
+  if (total < 20 || total > len) return drop(DROP_CORE_IP);
+  const entry = findAddress(instance, 0, <u64>load<u32>(ptr + 16) << 32 | MAPPED_LOW);
+  if (!entry) return drop(DROP_NO_ROUTE);
+  const carrier = atomic.load<u32>(entry + ADDRESS_CARRIER);
+  if (!carrier) return drop(DROP_NO_ROUTE);
+  if (carrier & CARRIER_BUNDLE) return drop(DROP_CARRIER);
+  sendPacket(sessions + carrier * SESSION_ROW_SIZE, ptr, total);
+}
+/** Sends an IPv4 packet to a session, in fragments where it exceeds the client's MRU. */
+export function sendPacket(session: u32, ptr: u32, len: u32): void {
+  if (load<u32>(session + SESSION_ACTION) != ACTION_DELIVER) return dropTx(DROP_NOT_UP, session);
+  const mru = load<u32>(session + SESSION_PEER_MRU);
+  if (len > mru) return sendTooBig(session, ptr, len, mru);
+  countTx(session, len);
+  encapPacket(session, ptr, len);
+}
+/** RFC 791 section 3.2, RFC 1191 section 4: a packet that may not be fragmented is answered, any other is cut. */
+function sendTooBig(session: u32, ptr: u32, len: u32, mru: u32): void {
+  const flagsAndOffset = be16(ptr + 6);
+  if (flagsAndOffset & DONT_FRAGMENT) {
+    dropTx(DROP_TOO_BIG, session);
+    return deliverOwn(session, ptr, len, mru);
+  }
+  const header = (<u32>load<u8>(ptr) & 15) << 2;
+  const payload = (mru - header) & ~7;
+  if (mru < header + 8 || (len - header) > payload * FRAGMENTS_MAX) return dropTx(DROP_FRAGMENTS, session);
+  count(TOTAL_FRAGMENTED, 1);
+  for (let offset: u32 = 0; offset < len - header; offset += payload) {
+    const rest = len - header - offset;
+    const octets = min(rest, payload);
+    const slot = transmitSlot();
+    if (!slot) return dropTx(DROP_FRAGMENTS, session);
+    const head = offset == 0 ? header : laterHeader(slot, ptr, header);
+    if (offset == 0) memory.copy(slot, ptr, header);
+    memory.copy(slot + head, ptr + header + offset, octets);
+    setBe16(slot + 2, head + octets);
+    const more = rest > payload ? MORE_FRAGMENTS : flagsAndOffset & MORE_FRAGMENTS;
+    setBe16(slot + 6, (flagsAndOffset & 0x8000) | more | ((flagsAndOffset & 0x1fff) + (offset >>> 3)));
+    store<u16>(slot, 0, 10);
+    store<u16>(slot, complement(checksum(slot, head, 0)), 10);
+    countTx(session, head + octets);
+    encapPacket(session, slot, head + octets);
+  }
+}
+/** Header of a fragment after the first: only the options whose copied flag is set (RFC 791 section 3.1). @returns its octets */
+function laterHeader(to: u32, from: u32, header: u32): u32 {
+  memory.copy(to, from, 20);
+  let out: u32 = 20;
+  for (let at: u32 = 20; at < header;) {
+    const type = <u32>load<u8>(from + at);
+    if (type == 0) break;
+    if (type == 1) { at++; continue; }
+    const octets = at + 1 < header ? <u32>load<u8>(from + at + 1) : 0;
+    if (octets < 2 || at + octets > header) break;
+    if (type & 0x80) {
+      memory.copy(to + out, from + at, octets);
+      out += octets;
+    }
+    at += octets;
+  }
+  while (out & 3) store<u8>(to + out++, 0);
+  store<u8>(to, <u8>(0x40 | out >>> 2));
+  return out;
+}

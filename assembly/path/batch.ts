@@ -1,0 +1,203 @@
+// One batch of the shard's loop, between two system calls.
+import { base, rx, core, now, tunnels, tunnelIndex, shardControl, control, ringInject, ringAccessIn, ringCoreIn, sessions, sessionsMax } from "../state";
+import { be16 } from "./octets";
+import { drop, dropRx, count, countersOf } from "./count";
+import { decap, headerKey, headerNs, messageEnd } from "./decap";
+import { findSession } from "../table/sessions";
+import { inSequence } from "./sequence";
+import { pppFrame } from "./ppp";
+import { puntControl, ringSize } from "./punt";
+import { transmitRoom, transmitSlot } from "./transmit";
+import { encapFrame } from "./encap";
+import { acceptPacket } from "./accept";
+import { L2TP_S } from "../layout/l2tp";
+import {
+  BATCH, MMSGHDR_SIZE, IOVEC_SIZE, SOCKADDR_SIZE, CMSG_SIZE, RX_MESSAGES, RX_IOVECS, RX_NAMES, RX_CONTROLS, RX_SLOTS, HEADROOM, SLOT_SIZE, SLOT_OCTETS, SLOT_SIZE_GRO,
+  CORE_SLOTS, SHARD_EPOCH, SHARD_OFFLINE, CONTROL_EPOCH, PART_RING_INJECT, PART_RING_ACCESS_IN, PART_RING_CORE_IN, RING_HEAD, RING_TAIL, RING_DATA,
+  RECORD_SIZE, RECORD_KIND, RECORD_OCTETS, RECORD_ROW, RECORD_GENERATION, RECORD_AUX, RECORD_HEADER, RECORD_PAD, RECORD_SEND, TX_SLOT_SIZE,
+} from "../layout/memory";
+import {
+  SESSION_FLAGS, SESSION_SEND_NS, SESSION_NS_REQUIRED, SESSION_LAC, SESSION_PEER, SESSION_TUNNEL_ROW, SESSION_GENERATION, SESSION_ROW_SIZE, COUNTER_TX_CONTROL_PACKETS, COUNTER_TX_CONTROL_OCTETS,
+} from "../layout/session";
+import { TUNNEL_ROW_SIZE, TUNNEL_LAST_HEARD } from "../layout/tunnel";
+import { DROP_TUNNEL, DROP_SESSION, DROP_PEER_ADDRESS, DROP_LATE, DROP_NS_MISSING, DROP_TRUNCATED, DROP_STALE, DROP_LENGTH, TOTAL_RX_DATAGRAMS, TOTAL_RX_OCTETS, TOTAL_INJECTED, TOTAL_BATCHES } from "../layout/drop";
+
+const AF_INET: u32 = 2;
+const SOL_UDP: u32 = 17;
+const UDP_GRO: u32 = 104;
+const MSG_TRUNC: u32 = 0x20;
+
+let gro: bool = false;
+
+/** One datagram from an access side: `name` is its sender's sockaddr, `group` the socket it came by. */
+export function upstreamDatagram(ptr: u32, len: u32, name: u32, group: u32): void {
+  count(TOTAL_RX_DATAGRAMS, 1);
+  count(TOTAL_RX_OCTETS, len);
+  if (len > 0 && load<u8>(ptr) & 0x80) return puntControl(ptr, len, name, group);
+  const size = decap(ptr, len);
+  if (size < 0) return drop(<u32>-size);
+  const session = findSession(headerKey);
+  if (!session) return drop(load<u32>(tunnelIndex + (headerKey >>> 16 << 2)) ? DROP_SESSION : DROP_TUNNEL);
+  if (!samePeer(name, session + SESSION_PEER)) return dropRx(DROP_PEER_ADDRESS, session);
+  const flags = load<u32>(session + SESSION_FLAGS);
+  if (be16(ptr) & L2TP_S) {
+    if (!inSequence(session, headerNs)) return dropRx(DROP_LATE, session);
+    if (!(flags & SESSION_SEND_NS)) atomic.or<u32>(session + SESSION_FLAGS, SESSION_SEND_NS);
+  } else if (flags & SESSION_NS_REQUIRED) return dropRx(DROP_NS_MISSING, session);
+  else if ((flags & (SESSION_LAC | SESSION_SEND_NS)) == (SESSION_LAC | SESSION_SEND_NS)) atomic.and<u32>(session + SESSION_FLAGS, ~SESSION_SEND_NS);
+  store<u32>(tunnels + load<u32>(session + SESSION_TUNNEL_ROW) * TUNNEL_ROW_SIZE + TUNNEL_LAST_HEARD, now);
+  pppFrame(session, ptr + <u32>size, messageEnd);
+}
+/** RFC 2661 section 8.1: addresses and ports stay as they were at set-up. */
+// @ts-ignore: decorator
+@inline function samePeer(name: u32, peer: u32): bool {
+  if (<u32>load<u16>(name) == AF_INET) return load<u64>(name) == load<u64>(peer);
+  return load<u32>(name) == load<u32>(peer) && load<u64>(name, 8) == load<u64>(peer, 8) && load<u64>(name, 16) == load<u64>(peer, 16);
+}
+
+// Access side ffi: struct mmsghdr filled by recvmmsg.
+
+/** Lays out the receive messages. @param useGro slots of 64 KiB, each of many datagrams of one size */
+export function receivePrepare(useGro: bool): void {
+  gro = useGro;
+  const slot = gro ? SLOT_SIZE_GRO : SLOT_SIZE;
+  for (let i: u32 = 0; i < BATCH; i++) {
+    const message = rx + RX_MESSAGES + i * MMSGHDR_SIZE;
+    const vector = rx + RX_IOVECS + i * IOVEC_SIZE;
+    store<u64>(vector, base + rx + RX_SLOTS + HEADROOM + i * slot);
+    store<u64>(vector, gro ? SLOT_SIZE_GRO - HEADROOM : SLOT_OCTETS, 8);
+    store<u64>(message, base + rx + RX_NAMES + i * SOCKADDR_SIZE);
+    store<u64>(message, base + vector, 16);
+    store<u64>(message, 1, 24);
+    store<u64>(message, gro ? base + rx + RX_CONTROLS + i * CMSG_SIZE : 0, 32);
+  }
+  receiveRearm(BATCH);
+}
+/** Sets again what recvmmsg overwrote in the first `n` messages. */
+export function receiveRearm(n: u32): void {
+  for (let i: u32 = 0; i < n; i++) {
+    const message = rx + RX_MESSAGES + i * MMSGHDR_SIZE;
+    store<u64>(message, SOCKADDR_SIZE, 8);
+    store<u64>(message, gro ? CMSG_SIZE : 0, 40);
+  }
+}
+/**
+ * Takes received messages `from` to `n` up the path, as far as the transmit lists have room.
+ * @returns the index of the first message not taken
+ */
+export function upstream(from: u32, n: u32, group: u32): u32 {
+  count(TOTAL_BATCHES, 1);
+  const slot = gro ? SLOT_SIZE_GRO : SLOT_SIZE;
+  let i = from;
+  for (; i < n && transmitRoom(); i++) {
+    const message = rx + RX_MESSAGES + i * MMSGHDR_SIZE;
+    const ptr = rx + RX_SLOTS + HEADROOM + i * slot;
+    const name = rx + RX_NAMES + i * SOCKADDR_SIZE;
+    const len = load<u32>(message, 56);
+    if (load<u32>(message, 48) & MSG_TRUNC) {
+      drop(DROP_TRUNCATED);
+      continue;
+    }
+    let segment = len;
+    if (gro && load<u64>(message, 40) >= 20) {
+      const cmsg = rx + RX_CONTROLS + i * CMSG_SIZE;
+      if (load<u32>(cmsg, 8) == SOL_UDP && load<u32>(cmsg, 12) == UDP_GRO) segment = load<u32>(cmsg, 16);
+    }
+    if (len == 0) upstreamDatagram(ptr, 0, name, group);
+    for (let at: u32 = 0; at < len; at += segment) upstreamDatagram(ptr + at, min(segment, len - at), name, group);
+  }
+  return i;
+}
+
+// Rings. Records stay until `ringsRelease`, since lists of the batch point into them.
+
+let accessCursor: u32 = 0;
+let coreCursor: u32 = 0;
+
+/** The record at position `cursor`, pads passed over; 0 at the tail. */
+function recordAt(ring: u32, size: u32, cursor: u32): u32 {
+  if (cursor == atomic.load<u32>(ring + RING_TAIL)) return 0;
+  const record = ring + RING_DATA + (cursor & (size - 1));
+  return load<u32>(record, RECORD_KIND) == RECORD_PAD ? ring + RING_DATA : record;
+}
+/** The position behind `record`, which stood at `cursor` or behind the pad there. */
+function after(ring: u32, size: u32, cursor: u32, record: u32): u32 {
+  if (record == ring + RING_DATA) cursor = (cursor + size - 1) & ~(size - 1);
+  return cursor + load<u32>(record, RECORD_SIZE);
+}
+/** Datagrams dealt by the main thread, up the path. @returns the number taken */
+export function upstreamRing(most: u32): u32 {
+  const size = ringSize(PART_RING_ACCESS_IN);
+  accessCursor = load<u32>(ringAccessIn + RING_HEAD);
+  let n: u32 = 0;
+  for (; n < most && transmitRoom(); n++) {
+    const record = recordAt(ringAccessIn, size, accessCursor);
+    if (!record) break;
+    accessCursor = after(ringAccessIn, size, accessCursor, record);
+    const payload = record + RECORD_HEADER;
+    upstreamDatagram(payload + SOCKADDR_SIZE, load<u32>(record, RECORD_OCTETS) - SOCKADDR_SIZE, payload, load<u32>(record, RECORD_AUX));
+  }
+  return n;
+}
+/** IP packets handed in by the main thread, down the path. @returns the number taken */
+export function downstreamRing(most: u32): u32 {
+  const size = ringSize(PART_RING_CORE_IN);
+  coreCursor = load<u32>(ringCoreIn + RING_HEAD);
+  let n: u32 = 0;
+  for (; n < most && transmitRoom(); n++) {
+    const record = recordAt(ringCoreIn, size, coreCursor);
+    if (!record) break;
+    coreCursor = after(ringCoreIn, size, coreCursor, record);
+    acceptPacket(record + RECORD_HEADER, load<u32>(record, RECORD_OCTETS), load<u32>(record, RECORD_AUX));
+  }
+  return n;
+}
+/** Gives the records of the batch back, once its lists are sent. */
+export function ringsRelease(access: bool, coreSide: bool): void {
+  if (access) atomic.store<u32>(ringAccessIn + RING_HEAD, accessCursor);
+  if (coreSide) atomic.store<u32>(ringCoreIn + RING_HEAD, coreCursor);
+}
+/** PPP frames of the main thread to their sessions. @returns the number taken */
+export function inject(most: u32): u32 {
+  const size = ringSize(PART_RING_INJECT);
+  let n: u32 = 0;
+  for (; n < most && transmitRoom(); n++) {
+    const cursor = load<u32>(ringInject + RING_HEAD);
+    const record = recordAt(ringInject, size, cursor);
+    if (!record) break;
+    const row = load<u32>(record, RECORD_ROW);
+    const session = sessions + row * SESSION_ROW_SIZE;
+    const len = load<u32>(record, RECORD_OCTETS);
+    if (load<u32>(record, RECORD_KIND) != RECORD_SEND || row == 0 || row >= sessionsMax || load<u32>(session + SESSION_GENERATION) != load<u32>(record, RECORD_GENERATION)) drop(DROP_STALE);
+    else if (len > TX_SLOT_SIZE - 2 * HEADROOM) drop(DROP_LENGTH);
+    else {
+      const slot = transmitSlot();
+      memory.copy(slot, record + RECORD_HEADER, len);
+      const counters = countersOf(session);
+      atomic.add<u64>(counters + COUNTER_TX_CONTROL_PACKETS, 1);
+      atomic.add<u64>(counters + COUNTER_TX_CONTROL_OCTETS, len);
+      count(TOTAL_INJECTED, 1);
+      encapFrame(session, slot, len, (load<u32>(record, RECORD_AUX) & 1) != 0);
+    }
+    atomic.store<u32>(ringInject + RING_HEAD, after(ringInject, size, cursor, record));
+  }
+  return n;
+}
+
+// Core side tun: packets read into slots.
+
+/** Offset of the slot that packet `index` is read into. */
+export function coreSlot(index: u32): u32 { return core + CORE_SLOTS + HEADROOM + index * SLOT_SIZE; }
+/** Takes packets `from` to `n`, lengths in the u32 array at `lengths`, down the path. @returns the first not taken */
+export function downstream(from: u32, n: u32, lengths: u32): u32 {
+  let i = from;
+  for (; i < n && transmitRoom(); i++) acceptPacket(coreSlot(i), load<u32>(lengths + (i << 2)), 0);
+  return i;
+}
+
+// Epochs (docs/architecture.md).
+
+/** This shard reads the tables from here on, as of the present epoch. */
+export function epochEnter(): void { atomic.store<u32>(shardControl + SHARD_EPOCH, atomic.load<u32>(control + CONTROL_EPOCH)); }
+/** This shard holds no offset of any table. */
+export function epochLeave(): void { atomic.store<u32>(shardControl + SHARD_EPOCH, SHARD_OFFLINE); }

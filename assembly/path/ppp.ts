@@ -1,0 +1,59 @@
+// The PPP frame of a session (RFC 1661 section 2, with the compressions of sections 6.5 and 6.6).
+import { be16, setBe16 } from "./octets";
+import { dropRx, count } from "./count";
+import { puntFrame } from "./punt";
+import { transmitSlot } from "./transmit";
+import { encapFrame } from "./encap";
+import { deliverIpv4 } from "./deliver";
+import { DROP_PPP_EMPTY, DROP_PPP_PROTOCOL, DROP_NOT_UP, DROP_ACTION, TOTAL_ECHO_REPLIES } from "../layout/drop";
+import { SESSION_ACTION, SESSION_FLAGS, SESSION_LCP_OPENED, SESSION_LOCAL_MAGIC, ACTION_DELIVER, ACTION_DROP } from "../layout/session";
+import { TX_SLOT_SIZE, HEADROOM } from "../layout/memory";
+
+const PROTOCOL_IPV4: u32 = 0x0021;
+const PROTOCOL_LCP: u32 = 0xc021;
+const LCP_ECHO_REQUEST: u32 = 9;
+const LCP_ECHO_REPLY: u8 = 10;
+
+/** Takes the frame from `ptr` to `end` of a session. Address and Control fields may be left out at any time: they are told by their value. */
+export function pppFrame(session: u32, ptr: u32, end: u32): void {
+  if (end >= ptr + 2 && load<u16>(ptr) == 0x03ff) ptr += 2;
+  if (ptr >= end) return dropRx(DROP_PPP_EMPTY, session);
+  let protocol = <u32>load<u8>(ptr);
+  let size: u32 = 1;
+  if (!(protocol & 1)) {
+    if (end < ptr + 2) return dropRx(DROP_PPP_PROTOCOL, session);
+    protocol = be16(ptr);
+    // RFC 1661 section 2: the least significant bit of the last octet is 1
+    if (!(protocol & 1)) return dropRx(DROP_PPP_PROTOCOL, session);
+    size = 2;
+  }
+  if (protocol == PROTOCOL_IPV4) {
+    const action = load<u32>(session + SESSION_ACTION);
+    if (action == ACTION_DELIVER) return deliverIpv4(session, ptr + size, end);
+    return dropRx(action == ACTION_DROP ? DROP_ACTION : DROP_NOT_UP, session);
+  }
+  if (protocol == PROTOCOL_LCP && size == 2 && echoRequest(session, ptr + 2, end)) return;
+  puntFrame(session, ptr, end - ptr);
+}
+/**
+ * Answers an LCP Echo-Request (RFC 1661 section 5.8) where LCP is Opened.
+ * @returns false where the frame is for the main thread: another code, a lying length, our own magic number
+ */
+function echoRequest(session: u32, ptr: u32, end: u32): bool {
+  if (!(load<u32>(session + SESSION_FLAGS) & SESSION_LCP_OPENED)) return false;
+  if (end < ptr + 8 || load<u8>(ptr) != LCP_ECHO_REQUEST) return false;
+  const len = be16(ptr + 2);
+  if (len < 8 || len > end - ptr || len > TX_SLOT_SIZE - 2 * HEADROOM) return false;
+  const magic = load<u32>(session + SESSION_LOCAL_MAGIC);
+  if (magic != 0 && load<u32>(ptr + 4) == magic) return false;
+  const slot = transmitSlot();
+  if (!slot) return false;
+  setBe16(slot, 0xff03);
+  setBe16(slot + 2, PROTOCOL_LCP);
+  memory.copy(slot + 4, ptr, len);
+  store<u8>(slot + 4, LCP_ECHO_REPLY);
+  store<u32>(slot + 8, magic);
+  count(TOTAL_ECHO_REPLIES, 1);
+  encapFrame(session, slot, len + 4, true);
+  return true;
+}
