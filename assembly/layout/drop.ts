@@ -19,7 +19,6 @@ export const DROP_IP_LENGTH: u32 = 15;
 export const DROP_SPOOFED: u32 = 16;
 export const DROP_PUNT_SESSION: u32 = 17;
 export const DROP_PUNT_FULL: u32 = 18;
-export const DROP_ECHO_MALFORMED: u32 = 19;
 // Towards the LAC.
 export const DROP_NO_ROUTE: u32 = 24;
 export const DROP_CORE_IP: u32 = 25;
@@ -34,7 +33,7 @@ export const DROP_RING_FULL: u32 = 33;
 export const DROP_HOST: u32 = 34;
 export const DROP_CORE_NONE: u32 = 35;
 export const DROP_CARRIER: u32 = 36;
-export const DROPS_MAX: u32 = 64;
+// Indexes up to 63 are reasons, those from 64 on totals.
 
 // Totals, after the drops in the same block.
 export const TOTAL_RX_DATAGRAMS: u32 = 64;

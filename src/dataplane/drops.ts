@@ -1,0 +1,69 @@
+import * as layout from '../generated/layout.ts';
+
+type DropName = Extract<keyof typeof layout, `DROP_${string}`>;
+type TotalName = Extract<keyof typeof layout, `TOTAL_${string}`>;
+
+/** Every reason to drop a packet: its counter's name and what happened. */
+export const DROPS: Record<DropName, readonly [counter: string, text: string]> = {
+  DROP_RUNT: ['runt', 'datagram ends inside its L2TP header'],
+  DROP_VERSION: ['version', 'Ver is not 2'],
+  DROP_LENGTH: ['length', 'Length or Offset Size points outside the datagram'],
+  DROP_TRUNCATED: ['truncated', 'datagram is larger than a receive buffer'],
+  DROP_TUNNEL: ['tunnel-unknown', 'no tunnel has this Tunnel ID'],
+  DROP_SESSION: ['session-unknown', 'the tunnel has no session with this Session ID'],
+  DROP_PEER_ADDRESS: ['peer-address', 'datagram comes from another address or port than the tunnel was set up with'],
+  DROP_LATE: ['late', 'Ns is older than one already delivered'],
+  DROP_NS_MISSING: ['ns-missing', 'no Ns although the LAC required sequencing'],
+  DROP_PPP_EMPTY: ['ppp-empty', 'no PPP frame behind the L2TP header'],
+  DROP_PPP_PROTOCOL: ['ppp-protocol', 'PPP protocol field is cut off or not a protocol number'],
+  DROP_NOT_UP: ['not-up', 'IP packet of a session whose IPCP is not Opened'],
+  DROP_ACTION: ['session-drop', 'the session is set to drop'],
+  DROP_IP_VERSION: ['ip-version', 'IP version is not 4'],
+  DROP_IP_LENGTH: ['ip-length', 'IP header or Total Length does not fit the frame'],
+  DROP_SPOOFED: ['spoofed', 'source address does not belong to the session'],
+  DROP_PUNT_SESSION: ['control-session', 'too many PPP control frames of one session are waiting'],
+  DROP_PUNT_FULL: ['control-full', 'the ring of PPP control frames is full'],
+  DROP_NO_ROUTE: ['no-route', 'no session carries the destination address'],
+  DROP_CORE_IP: ['core-ip', 'not a whole IPv4 packet'],
+  DROP_TOO_BIG: ['too-big', "larger than the client's MRU and not to be fragmented"],
+  DROP_FRAGMENTS: ['fragments', "would need too many fragments for the client's MRU"],
+  DROP_ICMP_RATE: ['icmp-rate', 'ICMP message withheld by the rate limit'],
+  DROP_SEND_BUFFER: ['send-buffer', "the socket's send buffer is full"],
+  DROP_SEND_ERROR: ['send-error', 'the kernel refused the datagram'],
+  DROP_CORE_WRITE: ['core-write', 'the TUN device did not take the packet'],
+  DROP_STALE: ['stale', 'frame for a session that is gone'],
+  DROP_RING_FULL: ['ring-full', 'the ring of a portable back end is full'],
+  DROP_HOST: ['host', 'the embedded host has no answer to the packet'],
+  DROP_CORE_NONE: ['core-none', 'there is no core side'],
+  DROP_CARRIER: ['carrier', 'the carrier of the address cannot send'],
+};
+
+/** Totals of a shard. */
+export const TOTALS: Record<TotalName, string> = {
+  TOTAL_RX_DATAGRAMS: 'rxDatagrams',
+  TOTAL_RX_OCTETS: 'rxOctets',
+  TOTAL_TX_DATAGRAMS: 'txDatagrams',
+  TOTAL_TX_OCTETS: 'txOctets',
+  TOTAL_DELIVERED: 'delivered',
+  TOTAL_DELIVERED_OCTETS: 'deliveredOctets',
+  TOTAL_ACCEPTED: 'accepted',
+  TOTAL_ACCEPTED_OCTETS: 'acceptedOctets',
+  TOTAL_PUNTED: 'punted',
+  TOTAL_INJECTED: 'injected',
+  TOTAL_ECHO_REPLIES: 'echoReplies',
+  TOTAL_ICMP_SENT: 'icmpSent',
+  TOTAL_FRAGMENTED: 'fragmented',
+  TOTAL_BATCHES: 'batches',
+  TOTAL_LOST: 'lost',
+  TOTAL_LOOPS: 'loops',
+};
+
+/** [index in a shard's block, counter, sentence], in the order of the layout. */
+export const DROP_LIST: readonly (readonly [index: number, counter: string, text: string])[] = (
+  Object.keys(DROPS) as DropName[]
+)
+  .map((name) => [layout[name], ...DROPS[name]] as const)
+  .sort((a, b) => a[0] - b[0]);
+export const TOTAL_LIST: readonly (readonly [index: number, counter: string])[] = (
+  Object.keys(TOTALS) as TotalName[]
+).map((name) => [layout[name], TOTALS[name]] as const);

@@ -1,0 +1,56 @@
+import { readFileSync } from 'node:fs';
+
+/** The functions that build/lns.wasm exports. Offsets and counts are octets and numbers in linear memory. */
+export interface PathExports {
+  attach(processBase: bigint, shard: number): number;
+  setNow(milliseconds: number): void;
+  coreBackEnd(kind: number): void;
+  hostEnable(on: number): void;
+  sessionIndexPut(key: number, row: number): number;
+  sessionIndexRemove(key: number): number;
+  sessionIndexFind(key: number): number;
+  stackPush(
+    instance: number,
+    prefixLength: number,
+    address: number,
+    member: number,
+    node: number,
+    passed: number,
+  ): number;
+  stackRemove(node: number, epoch: number): number;
+  addressFind(instance: number, address: number): number;
+  transmitOptions(gso: number, ring: number): void;
+  transmitReset(): void;
+  transmitMessages(): number;
+  transmitRuns(): number;
+  transmitOuts(): number;
+  transmitSegments(index: number): number;
+  transmitSingle(index: number): number;
+  transmitLost(packets: number, full: number): void;
+  receivePrepare(gro: number): void;
+  receiveRearm(n: number): void;
+  upstream(from: number, n: number, group: number): number;
+  upstreamDatagram(ptr: number, len: number, name: number, group: number): void;
+  upstreamRing(most: number): number;
+  downstream(from: number, n: number, lengths: number): number;
+  downstreamRing(most: number): number;
+  ringsRelease(access: number, core: number): void;
+  inject(most: number): number;
+  coreSlot(index: number): number;
+  epochEnter(): void;
+  epochLeave(): void;
+  ringDoorbell(): void;
+  trafficOptions(kind: number, target: number, octets: number, packetsInARow: number): void;
+  trafficClock(microseconds: bigint): void;
+  trafficSend(budget: number): number;
+}
+
+/** Compiles build/lns.wasm; the module can be posted to worker threads. */
+export function compilePath(): WebAssembly.Module {
+  return new WebAssembly.Module(readFileSync(new URL('../../build/lns.wasm', import.meta.url)));
+}
+
+/** An instance of the path over a memory of its users'. */
+export function instantiatePath(module: WebAssembly.Module, memory: WebAssembly.Memory): PathExports {
+  return new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as PathExports;
+}

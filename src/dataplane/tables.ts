@@ -1,0 +1,403 @@
+import * as layout from '../generated/layout.ts';
+import type { PathExports } from './module.ts';
+import type { MemoryPlan } from './plan.ts';
+
+/** Outer addresses of a tunnel and who works for it. */
+export interface TunnelRow {
+  localId: number;
+  peerId: number;
+  role: 'lns' | 'lac';
+  /** struct sockaddr of the peer, 16 or 28 octets. */
+  peer: Uint8Array;
+  /** Which socket its datagrams are sent by. */
+  socketGroup: number;
+  routingInstance: number;
+  ownerShard: number;
+}
+
+/** What a session has from its call on. */
+export interface SessionRow {
+  tunnelRow: number;
+  localId: number;
+  peerId: number;
+  /** Number data messages from the start (RFC 2661 section 4.4.6, Sequencing Required). */
+  sequencing: boolean;
+}
+
+/** What a session has once its network protocol is Opened. */
+export interface SessionNetwork {
+  /** Address of the client: 16 octets, network order, IPv4 mapped. */
+  address: Uint8Array;
+  /** Our own IPv4 address towards it, 4 octets. */
+  localAddress: Uint8Array;
+  /** Octets of the largest IP packet that the client takes. */
+  peerMru: number;
+  /** The client takes frames without Address and Control fields. */
+  acfc: boolean;
+  /** The client takes one-octet protocol fields. */
+  pfc: boolean;
+}
+
+/** Counters of a session since it came up; octets are those of IP packets. */
+export interface SessionCounters {
+  rxPackets: number;
+  rxOctets: number;
+  txPackets: number;
+  txOctets: number;
+  rxErrors: number;
+  txErrors: number;
+  rxControlPackets: number;
+  rxControlOctets: number;
+  txControlPackets: number;
+  txControlOctets: number;
+  /** Milliseconds of the shared clock, 0 where there was none. */
+  lastRx: number;
+  lastTx: number;
+  late: number;
+  lost: number;
+}
+
+interface Retired {
+  epoch: number;
+  kind: 'tunnel' | 'session' | 'node';
+  index: number;
+}
+
+/** A free list of row numbers that rests on an array only as long as rows were once used. */
+class Rows {
+  #next = 1;
+  readonly #free: number[] = [];
+  readonly count: number;
+  used = 0;
+
+  /** @param count rows with row 0, which is never given out */
+  constructor(count: number) {
+    this.count = count;
+  }
+  /** @returns a row number, 0 where the table is full */
+  take(): number {
+    const row = this.#free.pop() ?? (this.#next < this.count ? this.#next++ : 0);
+    if (row !== 0) this.used++;
+    return row;
+  }
+  give(row: number): void {
+    this.#free.push(row);
+    this.used--;
+  }
+}
+
+/**
+ * The tables in linear memory as the main thread, their only writer, sees them.
+ *
+ * Nothing is freed under a reader: a row that is taken out of its index rests until every shard has begun a new
+ * epoch (or waits), and only then is given out again.
+ */
+export class Tables {
+  readonly #wasm: PathExports;
+  readonly #plan: MemoryPlan;
+  readonly #octets: Uint8Array;
+  readonly #words: Int32Array;
+  readonly #halves: Uint16Array;
+  readonly #longs: BigUint64Array;
+  readonly #longsSigned: BigInt64Array;
+  readonly #tunnels: Rows;
+  readonly #sessions: Rows;
+  readonly #nodes: Rows;
+  #retired: Retired[] = [];
+  #upSequence = 0n;
+
+  constructor(wasm: PathExports, memory: WebAssembly.Memory, plan: MemoryPlan) {
+    this.#wasm = wasm;
+    this.#plan = plan;
+    this.#octets = new Uint8Array(memory.buffer);
+    this.#words = new Int32Array(memory.buffer);
+    this.#halves = new Uint16Array(memory.buffer);
+    this.#longs = new BigUint64Array(memory.buffer);
+    this.#longsSigned = new BigInt64Array(memory.buffer);
+    this.#tunnels = new Rows(plan.parts[layout.PART_TUNNELS]!.count);
+    this.#sessions = new Rows(plan.parts[layout.PART_SESSIONS]!.count);
+    this.#nodes = new Rows(plan.parts[layout.PART_STACK]!.count);
+  }
+
+  get sessionsUsed(): number {
+    return this.#sessions.used;
+  }
+  get tunnelsUsed(): number {
+    return this.#tunnels.used;
+  }
+
+  #tunnelAt(row: number): number {
+    return this.#plan.parts[layout.PART_TUNNELS]!.offset + row * layout.TUNNEL_ROW_SIZE;
+  }
+  #sessionAt(row: number): number {
+    return this.#plan.parts[layout.PART_SESSIONS]!.offset + row * layout.SESSION_ROW_SIZE;
+  }
+  #countersAt(row: number): number {
+    return this.#plan.parts[layout.PART_SESSION_COUNTERS]!.offset + row * layout.SESSION_COUNTERS_SIZE;
+  }
+
+  /** Enters a tunnel. @returns its row, 0 where the table is full */
+  addTunnel(tunnel: TunnelRow): number {
+    this.reclaim();
+    const row = this.#tunnels.take();
+    if (row === 0) return 0;
+    const at = this.#tunnelAt(row);
+    const generation = this.#words[(at + layout.TUNNEL_GENERATION) >>> 2]! + 1;
+    this.#octets.fill(0, at, at + layout.TUNNEL_ROW_SIZE);
+    this.#halves[(at + layout.TUNNEL_LOCAL_ID) >>> 1] = tunnel.localId;
+    this.#halves[(at + layout.TUNNEL_PEER_ID) >>> 1] = tunnel.peerId;
+    this.#octets[at + layout.TUNNEL_ROLE] = tunnel.role === 'lns' ? layout.TUNNEL_ROLE_LNS : layout.TUNNEL_ROLE_LAC;
+    this.#octets[at + layout.TUNNEL_FAMILY] = tunnel.peer[0]!;
+    this.#halves[(at + layout.TUNNEL_SOCKET_GROUP) >>> 1] = tunnel.socketGroup;
+    this.#halves[(at + layout.TUNNEL_ROUTING_INSTANCE) >>> 1] = tunnel.routingInstance;
+    this.#halves[(at + layout.TUNNEL_OWNER_SHARD) >>> 1] = tunnel.ownerShard;
+    this.#halves[(at + layout.TUNNEL_PEER_LENGTH) >>> 1] = tunnel.peer.length;
+    this.#octets.set(tunnel.peer, at + layout.TUNNEL_PEER);
+    this.#words[(at + layout.TUNNEL_GENERATION) >>> 2] = generation;
+    const index = this.#plan.parts[layout.PART_TUNNEL_INDEX]!.offset + tunnel.localId * 4;
+    Atomics.store(this.#words, index >>> 2, row);
+    return row;
+  }
+
+  /** Takes a tunnel out. Its sessions must be out already. */
+  removeTunnel(row: number): void {
+    const at = this.#tunnelAt(row);
+    const index =
+      this.#plan.parts[layout.PART_TUNNEL_INDEX]!.offset + this.#halves[(at + layout.TUNNEL_LOCAL_ID) >>> 1]! * 4;
+    Atomics.store(this.#words, index >>> 2, 0);
+    this.#words[(at + layout.TUNNEL_GENERATION) >>> 2]!++;
+    this.#retire('tunnel', row);
+  }
+
+  /** Milliseconds of the shared clock at which data of the tunnel last arrived; 0 for never. */
+  tunnelLastHeard(row: number): number {
+    return Atomics.load(this.#words, (this.#tunnelAt(row) + layout.TUNNEL_LAST_HEARD) >>> 2) >>> 0;
+  }
+
+  /** Enters a session; until `sessionUp` only PPP control frames pass. @returns its row, 0 where the table is full */
+  addSession(session: SessionRow): number {
+    this.reclaim();
+    const row = this.#sessions.take();
+    if (row === 0) return 0;
+    const at = this.#sessionAt(row);
+    const tunnel = this.#tunnelAt(session.tunnelRow);
+    const tunnelId = this.#halves[(tunnel + layout.TUNNEL_LOCAL_ID) >>> 1]!;
+    const peerTunnelId = this.#halves[(tunnel + layout.TUNNEL_PEER_ID) >>> 1]!;
+    const lac = this.#octets[tunnel + layout.TUNNEL_ROLE] === layout.TUNNEL_ROLE_LAC;
+    const generation = this.#words[(at + layout.SESSION_GENERATION) >>> 2]! + 1;
+    const key = tunnelId * 65536 + session.localId;
+    this.#octets.fill(0, at, at + layout.SESSION_ROW_SIZE);
+    const counters = this.#countersAt(row);
+    this.#octets.fill(0, counters, counters + layout.SESSION_COUNTERS_SIZE);
+    this.#words[(at + layout.SESSION_KEY) >>> 2] = key;
+    this.#words[(at + layout.SESSION_TUNNEL_ROW) >>> 2] = session.tunnelRow;
+    this.#words[(at + layout.SESSION_FLAGS) >>> 2] =
+      (session.sequencing ? layout.SESSION_SEND_NS | (lac ? 0 : layout.SESSION_NS_REQUIRED) : 0) |
+      (lac ? layout.SESSION_LAC : 0);
+    this.#halves[(at + layout.SESSION_ROUTING_INSTANCE) >>> 1] =
+      this.#halves[(tunnel + layout.TUNNEL_ROUTING_INSTANCE) >>> 1]!;
+    this.#halves[(at + layout.SESSION_OWNER_SHARD) >>> 1] = this.#halves[(tunnel + layout.TUNNEL_OWNER_SHARD) >>> 1]!;
+    this.#octets.copyWithin(at + layout.SESSION_PEER, tunnel + layout.TUNNEL_PEER, tunnel + layout.TUNNEL_PEER + 28);
+    this.#halves[(at + layout.SESSION_PEER_LENGTH) >>> 1] = this.#halves[(tunnel + layout.TUNNEL_PEER_LENGTH) >>> 1]!;
+    this.#halves[(at + layout.SESSION_SOCKET_GROUP) >>> 1] = this.#halves[(tunnel + layout.TUNNEL_SOCKET_GROUP) >>> 1]!;
+    this.#octets.set(l2tpHeader(peerTunnelId, session.peerId, false), at + layout.SESSION_FRAME);
+    this.#words[(at + layout.SESSION_GENERATION) >>> 2] = generation;
+    if (this.#wasm.sessionIndexPut(key, row) !== 0) {
+      this.#words[(at + layout.SESSION_GENERATION) >>> 2]!++;
+      this.#sessions.give(row);
+      return 0;
+    }
+    return row;
+  }
+
+  /** Generation of a session's row: a frame that was punted by an earlier user of the row carries another. */
+  sessionGeneration(row: number): number {
+    return this.#words[(this.#sessionAt(row) + layout.SESSION_GENERATION) >>> 2]!;
+  }
+  ownerShard(row: number): number {
+    return this.#halves[(this.#sessionAt(row) + layout.SESSION_OWNER_SHARD) >>> 1]!;
+  }
+  /** A punted frame of the session was taken off the ring. */
+  puntTaken(row: number): void {
+    Atomics.sub(this.#words, (this.#sessionAt(row) + layout.SESSION_PUNT_PENDING) >>> 2, 1);
+  }
+
+  /** LCP is Opened: Echo-Requests are answered on the path with our magic number; null: no longer. */
+  setEcho(row: number, localMagic: number | null): void {
+    const at = this.#sessionAt(row);
+    if (localMagic === null) {
+      Atomics.and(this.#words, (at + layout.SESSION_FLAGS) >>> 2, ~layout.SESSION_LCP_OPENED);
+      return;
+    }
+    const swapped =
+      ((localMagic & 0xff) << 24) |
+      ((localMagic & 0xff00) << 8) |
+      ((localMagic >>> 8) & 0xff00) |
+      ((localMagic >>> 24) & 0xff);
+    Atomics.store(this.#words, (at + layout.SESSION_LOCAL_MAGIC) >>> 2, swapped);
+    Atomics.or(this.#words, (at + layout.SESSION_FLAGS) >>> 2, layout.SESSION_LCP_OPENED);
+  }
+
+  /**
+   * Opens a session to IP packets and puts it on top of its address's stack.
+   * The row must not have been up since the last `shardsPassed` of its going down.
+   * @param now milliseconds of the shared clock
+   * @returns false where the address table is full
+   */
+  sessionUp(row: number, network: SessionNetwork, now: number): boolean {
+    const at = this.#sessionAt(row);
+    const tunnel = this.#tunnelAt(this.#words[(at + layout.SESSION_TUNNEL_ROW) >>> 2]!);
+    const peerTunnelId = this.#halves[(tunnel + layout.TUNNEL_PEER_ID) >>> 1]!;
+    const peerId = (this.#octets[at + layout.SESSION_FRAME + 6]! << 8) | this.#octets[at + layout.SESSION_FRAME + 7]!;
+    const ppp = [...(network.acfc ? [] : [0xff, 0x03]), ...(network.pfc ? [0x21] : [0x00, 0x21])];
+    const plain = [...l2tpHeader(peerTunnelId, peerId, false), ...ppp];
+    const numbered = [...l2tpHeader(peerTunnelId, peerId, true), ...ppp];
+    this.#octets.set(plain, at + layout.SESSION_PLAIN + 16 - plain.length);
+    this.#octets.set(numbered, at + layout.SESSION_NUMBERED + 16 - numbered.length);
+    this.#octets[at + layout.SESSION_PLAIN_SIZE] = plain.length;
+    this.#octets[at + layout.SESSION_NUMBERED_SIZE] = numbered.length;
+    this.#octets.set(network.address, at + layout.SESSION_ADDRESS);
+    this.#octets.set(network.localAddress, at + layout.SESSION_LOCAL_ADDRESS);
+    this.#words[(at + layout.SESSION_PEER_MRU) >>> 2] = network.peerMru;
+    this.#longs[(at + layout.SESSION_UP_SEQUENCE) >>> 3] = ++this.#upSequence;
+    const node = this.#nodes.take();
+    if (node === 0) return false;
+    // Open first, then carry: the carrier's switch is the store that moves the traffic.
+    this.#setAction(at, layout.ACTION_DELIVER);
+    Atomics.or(this.#words, (at + layout.SESSION_FLAGS) >>> 2, layout.SESSION_UP);
+    this.#wasm.setNow(now);
+    const instance = this.#halves[(at + layout.SESSION_ROUTING_INSTANCE) >>> 1]!;
+    if (this.#wasm.stackPush(instance, 128, at + layout.SESSION_ADDRESS, row, node, this.#passedEpoch()) === 0) {
+      this.#nodes.give(node);
+      this.#setAction(at, layout.ACTION_PUNT);
+      Atomics.and(this.#words, (at + layout.SESSION_FLAGS) >>> 2, ~layout.SESSION_UP);
+      return false;
+    }
+    this.#words[(at + layout.SESSION_STACK_NODE) >>> 2] = node;
+    return true;
+  }
+
+  /**
+   * Closes a session to IP packets; the session below it in the stack carries the address from now on.
+   * @returns row of the new carrier, 0 where the address has none, or the row that carried all along
+   */
+  sessionDown(row: number, now: number): number {
+    const at = this.#sessionAt(row);
+    const node = this.#words[(at + layout.SESSION_STACK_NODE) >>> 2]!;
+    let carrier = 0;
+    if (node !== 0) {
+      this.#wasm.setNow(now);
+      carrier = this.#wasm.stackRemove(node, this.#epoch() + 1) >>> 0;
+      this.#words[(at + layout.SESSION_STACK_NODE) >>> 2] = 0;
+      this.#retire('node', node);
+    }
+    this.#setAction(at, layout.ACTION_PUNT);
+    Atomics.and(this.#words, (at + layout.SESSION_FLAGS) >>> 2, ~layout.SESSION_UP);
+    return carrier;
+  }
+
+  /** Takes a session out; `sessionDown` is included. @returns as `sessionDown` */
+  removeSession(row: number, now: number): number {
+    const carrier = this.sessionDown(row, now);
+    const at = this.#sessionAt(row);
+    this.#wasm.sessionIndexRemove(this.#words[(at + layout.SESSION_KEY) >>> 2]! >>> 0);
+    Atomics.add(this.#words, (at + layout.SESSION_GENERATION) >>> 2, 1);
+    this.#retire('session', row);
+    return carrier;
+  }
+
+  /** Is the session the carrier of its address? */
+  isCarrier(row: number): boolean {
+    const at = this.#sessionAt(row);
+    if (this.#words[(at + layout.SESSION_STACK_NODE) >>> 2] === 0) return false;
+    const instance = this.#halves[(at + layout.SESSION_ROUTING_INSTANCE) >>> 1]!;
+    const entry = this.#wasm.addressFind(instance, at + layout.SESSION_ADDRESS) >>> 0;
+    return entry !== 0 && this.#words[(entry + layout.ADDRESS_CARRIER) >>> 2] === row;
+  }
+
+  #setAction(at: number, action: number): void {
+    Atomics.store(this.#longsSigned, (at + layout.SESSION_ACTION) >>> 3, BigInt(action));
+  }
+
+  sessionCounters(row: number): SessionCounters {
+    const at = this.#countersAt(row) >>> 3;
+    const long = (offset: number): number => Number(this.#longs[at + (offset >>> 3)]!);
+    const both = (offset: number): number => long(offset) + long(offset + layout.COUNTER_OTHER);
+    const word = (offset: number): number => this.#words[(at * 2 + (offset >>> 2)) >>> 0]! >>> 0;
+    return {
+      rxPackets: both(layout.COUNTER_RX_PACKETS),
+      rxOctets: both(layout.COUNTER_RX_OCTETS),
+      txPackets: both(layout.COUNTER_TX_PACKETS),
+      txOctets: both(layout.COUNTER_TX_OCTETS),
+      rxErrors: long(layout.COUNTER_RX_ERRORS),
+      txErrors: long(layout.COUNTER_TX_ERRORS),
+      rxControlPackets: long(layout.COUNTER_RX_CONTROL_PACKETS),
+      rxControlOctets: long(layout.COUNTER_RX_CONTROL_OCTETS),
+      txControlPackets: long(layout.COUNTER_TX_CONTROL_PACKETS),
+      txControlOctets: long(layout.COUNTER_TX_CONTROL_OCTETS),
+      lastRx: word(layout.COUNTER_LAST_RX),
+      lastTx: word(layout.COUNTER_LAST_TX),
+      late: word(layout.COUNTER_LATE),
+      lost: word(layout.COUNTER_LOST),
+    };
+  }
+
+  /** A shard's counter by its DROP_* or TOTAL_* index. */
+  shardCounter(shard: number, index: number): number {
+    const at = this.#plan.parts[layout.PART_SHARD_COUNTERS]!.offset + shard * layout.SHARD_COUNTERS_SIZE;
+    return Number(this.#longs[(at >>> 3) + index]!);
+  }
+
+  // Epochs.
+
+  #epoch(): number {
+    return (
+      Atomics.load(this.#words, (this.#plan.parts[layout.PART_CONTROL]!.offset + layout.CONTROL_EPOCH) >>> 2) >>> 0
+    );
+  }
+  #retire(kind: Retired['kind'], index: number): void {
+    const at = (this.#plan.parts[layout.PART_CONTROL]!.offset + layout.CONTROL_EPOCH) >>> 2;
+    const epoch = (Atomics.add(this.#words, at, 1) + 1) >>> 0;
+    this.#retired.push({ epoch, kind, index });
+  }
+  /** The youngest epoch that every shard has begun. A shard that waits holds nothing. */
+  #passedEpoch(): number {
+    const now = this.#epoch();
+    let oldest = 0;
+    for (let shard = 0; shard < this.#plan.sizes.shards; shard++) {
+      const at = this.#plan.parts[layout.PART_SHARD_CONTROL]!.offset + shard * layout.SHARD_CONTROL_SIZE;
+      const seen = Atomics.load(this.#words, (at + layout.SHARD_EPOCH) >>> 2) >>> 0;
+      if (seen === layout.SHARD_OFFLINE) continue;
+      oldest = Math.max(oldest, (now - seen) >>> 0);
+    }
+    return (now - oldest) >>> 0;
+  }
+  /** The present epoch: once `shardsPassed` of it, no shard works with what was taken out before. */
+  get epoch(): number {
+    return this.#epoch();
+  }
+  shardsPassed(epoch: number): boolean {
+    return ((this.#passedEpoch() - epoch) | 0) >= 0;
+  }
+  /** Gives rows that no shard can still hold back to their tables. */
+  reclaim(): void {
+    if (this.#retired.length === 0) return;
+    const passed = this.#passedEpoch();
+    let n = 0;
+    for (const { epoch, kind, index } of this.#retired) {
+      if (((passed - epoch) | 0) < 0) break;
+      (kind === 'tunnel' ? this.#tunnels : kind === 'session' ? this.#sessions : this.#nodes).give(index);
+      n++;
+    }
+    if (n === this.#retired.length) this.#retired = [];
+    else if (n > 1024 || n * 2 > this.#retired.length) this.#retired = this.#retired.slice(n);
+    else this.#retired.splice(0, n);
+  }
+}
+
+/** L2TP data header with Length 0: 8 octets, or 12 with Ns and Nr (RFC 2661 section 3.1). */
+function l2tpHeader(tunnelId: number, sessionId: number, numbered: boolean): number[] {
+  const flags = 0x4002 | (numbered ? layout.L2TP_S : 0);
+  const octets = [flags >>> 8, flags & 0xff, 0, 0, tunnelId >>> 8, tunnelId & 0xff, sessionId >>> 8, sessionId & 0xff];
+  return numbered ? [...octets, 0, 0, 0, 0] : octets;
+}
