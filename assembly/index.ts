@@ -16,8 +16,10 @@ export {
   transmitOptions, transmitReset, transmitMessages, transmitRuns, transmitOuts, transmitSegments, transmitSingle, transmitLost,
 } from "./path/transmit";
 export {
-  receivePrepare, receiveRearm, upstream, upstreamRing, downstream, downstreamRing, ringsRelease, inject, coreSlot, epochEnter, epochLeave, upstreamDatagram,
+  receivePrepare, receiveRearm, upstream, upstreamRing, downstream, downstreamRing, ringsRelease, inject, coreSlot, epochEnter, epochLeave, upstreamList, downstreamList, peerOptions,
 } from "./path/batch";
-export { ringDoorbell } from "./path/punt";
+export { ringDoorbell, puntOptions } from "./path/punt";
 export { trafficOptions, trafficClock, trafficSend } from "./path/traffic";
 export { decap } from "./path/decap";
+export { MD5_WORK_SIZE, MD5_DIGEST, md5Begin, md5Add, md5End } from "./crypto/md5";
+export { hideCipher } from "./crypto/hide";

@@ -28,6 +28,10 @@ const UDP_GRO: u32 = 104;
 const MSG_TRUNC: u32 = 0x20;
 
 let gro: bool = false;
+let peerCheck: bool = true;
+
+/** @param check datagrams must come from their tunnel's peer; off where an embedder vouches for them */
+export function peerOptions(check: bool): void { peerCheck = check; }
 
 /** One datagram from an access side: `name` is its sender's sockaddr, `group` the socket it came by. */
 export function upstreamDatagram(ptr: u32, len: u32, name: u32, group: u32): void {
@@ -38,7 +42,7 @@ export function upstreamDatagram(ptr: u32, len: u32, name: u32, group: u32): voi
   if (size < 0) return drop(<u32>-size);
   const session = findSession(headerKey);
   if (!session) return drop(load<u32>(tunnelIndex + (headerKey >>> 16 << 2)) ? DROP_SESSION : DROP_TUNNEL);
-  if (!samePeer(name, session + SESSION_PEER)) return dropRx(DROP_PEER_ADDRESS, session);
+  if (peerCheck && !samePeer(name, session + SESSION_PEER)) return dropRx(DROP_PEER_ADDRESS, session);
   const flags = load<u32>(session + SESSION_FLAGS);
   if (be16(ptr) & L2TP_S) {
     if (!inSequence(session, headerNs)) return dropRx(DROP_LATE, session);
@@ -106,6 +110,21 @@ export function upstream(from: u32, n: u32, group: u32): u32 {
     if (len == 0) upstreamDatagram(ptr, 0, name, group);
     for (let at: u32 = 0; at < len; at += segment) upstreamDatagram(ptr + at, min(segment, len - at), name, group);
   }
+  return i;
+}
+
+// Access and core side memory: packets of an embedder, packed; lists of { offset u32, octets u32 }.
+
+/** Datagrams `from` to `n` of the list up the path. @returns the first not taken */
+export function upstreamList(list: u32, from: u32, n: u32, name: u32, group: u32): u32 {
+  let i = from;
+  for (; i < n && transmitRoom(); i++) upstreamDatagram(load<u32>(list + (i << 3)), load<u32>(list + (i << 3), 4), name, group);
+  return i;
+}
+/** IP packets `from` to `n` of the list down the path; the HEADROOM octets before each are overwritten. @returns the first not taken */
+export function downstreamList(list: u32, from: u32, n: u32): u32 {
+  let i = from;
+  for (; i < n && transmitRoom(); i++) acceptPacket(load<u32>(list + (i << 3)), load<u32>(list + (i << 3), 4), 0);
   return i;
 }
 

@@ -13,10 +13,13 @@ export function ringSize(part: u32): u32 {
 }
 /** Something waits for the main thread since the last `ringDoorbell`. */
 let pending: bool = false;
+let sessionMax: u32 = PUNT_SESSION_MAX;
+/** @param most frames of one session that may wait */
+export function puntOptions(most: u32): void { sessionMax = most; }
 
 /** Hands a PPP frame (from its protocol field on) of a session to the main thread; at most PUNT_SESSION_MAX wait at once. */
 export function puntFrame(session: u32, ptr: u32, len: u32): void {
-  if (atomic.load<u32>(session + SESSION_PUNT_PENDING) >= PUNT_SESSION_MAX) return dropRx(DROP_PUNT_SESSION, session);
+  if (atomic.load<u32>(session + SESSION_PUNT_PENDING) >= sessionMax) return dropRx(DROP_PUNT_SESSION, session);
   const row = (session - sessions) / SESSION_ROW_SIZE;
   const size = ringSize(PART_RING_PUNT);
   const payload = ringReserve(ringPunt, size, RECORD_PPP, len, row, load<u32>(session + SESSION_GENERATION), 0);

@@ -30,7 +30,9 @@ export interface PathExports {
   receivePrepare(gro: number): void;
   receiveRearm(n: number): void;
   upstream(from: number, n: number, group: number): number;
-  upstreamDatagram(ptr: number, len: number, name: number, group: number): void;
+  upstreamList(list: number, from: number, n: number, name: number, group: number): number;
+  downstreamList(list: number, from: number, n: number): number;
+  peerOptions(check: number): void;
   upstreamRing(most: number): number;
   downstream(from: number, n: number, lengths: number): number;
   downstreamRing(most: number): number;
@@ -40,6 +42,7 @@ export interface PathExports {
   epochEnter(): void;
   epochLeave(): void;
   ringDoorbell(): void;
+  puntOptions(most: number): void;
   trafficOptions(kind: number, target: number, octets: number, packetsInARow: number): void;
   trafficClock(microseconds: bigint): void;
   trafficSend(budget: number): number;
