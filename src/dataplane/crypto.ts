@@ -1,6 +1,6 @@
+import { MD5_DIGEST } from '../generated/layout.ts';
 import type { L2tpCrypto } from '../wire/crypto.ts';
 import { compilePath } from './module.ts';
-import { MD5_DIGEST, MD5_WORK_SIZE } from '../generated/layout.ts';
 
 interface CryptoExports {
   md5Begin(work: number): void;
@@ -63,12 +63,7 @@ export class WasmCrypto implements L2tpCrypto {
     return this.#cipher(length, attributeType, secret, randomVector, false);
   }
 
-  unhide(
-    attributeType: number,
-    secret: Uint8Array,
-    randomVector: Uint8Array,
-    hidden: Uint8Array,
-  ): Uint8Array | null {
+  unhide(attributeType: number, secret: Uint8Array, randomVector: Uint8Array, hidden: Uint8Array): Uint8Array | null {
     if (hidden.length < 2) return null;
     this.#octets.set(hidden, DATA);
     const clear = this.#cipher(hidden.length, attributeType, secret, randomVector, true);

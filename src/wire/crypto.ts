@@ -11,12 +11,7 @@ export interface L2tpCrypto {
     padding: Uint8Array,
   ): Uint8Array;
   /** null where the deciphered Original Length does not fit. */
-  unhide(
-    attributeType: number,
-    secret: Uint8Array,
-    randomVector: Uint8Array,
-    hidden: Uint8Array,
-  ): Uint8Array | null;
+  unhide(attributeType: number, secret: Uint8Array, randomVector: Uint8Array, hidden: Uint8Array): Uint8Array | null;
   /** Section 5.1.1: MD5(message type octet, secret, challenge), 16 octets. */
   challengeResponse(messageType: number, secret: Uint8Array, challenge: Uint8Array): Uint8Array;
 }

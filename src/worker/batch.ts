@@ -110,7 +110,7 @@ export class BatchRunner {
             ? this.#wasm.upstreamList(core, done, n, rx + layout.RX_NAMES, 0)
             : this.#wasm.downstreamList(core, done, n);
         results.push({
-          packets: direction === 'up' ? this.#viewOuts(batch, first, n) : this.#takeOuts(),
+          packets: direction === 'up' ? this.#viewOuts(batch, first) : this.#takeOuts(),
           datagrams: this.#takeMessages(),
         });
         this.#wasm.epochLeave();
@@ -165,7 +165,7 @@ export class BatchRunner {
   }
 
   /** The inner packets lie in the datagrams as they came: one copy of those, and where each packet stands. */
-  #viewOuts(batch: PacketBatch, first: number, n: number): PacketBatch {
+  #viewOuts(batch: PacketBatch, first: number): PacketBatch {
     const count = this.#wasm.transmitOuts();
     const list = (this.#areas.tx + layout.TX_OUT) >>> 2;
     const area = this.#areas.rx + layout.RX_SLOTS + layout.HEADROOM;
