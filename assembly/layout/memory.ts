@@ -96,6 +96,8 @@ export const SHARD_SLEEPING: u32 = 64;
 export const SHARD_WAKE: u32 = 128;
 /** u32, 1 while the task runs. */
 export const SHARD_RUNNING: u32 = 192;
+/** u32, packets a second that this shard's traffic generator sends; written by the main thread. */
+export const SHARD_TRAFFIC_RATE: u32 = 196;
 /** Work area for struct timespec, epoll_event and the like. */
 export const SHARD_SCRATCH: u32 = 256;
 export const SHARD_SCRATCH_SIZE: u32 = 4096 - 256;

@@ -9,7 +9,7 @@ import {
   CMSG_SIZE, HEADROOM, PART_RING_ACCESS_OUT, RECORD_DATAGRAM, SOCKADDR_SIZE,
 } from "../layout/memory";
 import { SESSION_PEER, SESSION_PEER_LENGTH, SESSION_SOCKET_GROUP } from "../layout/session";
-import { DROP_RING_FULL, DROP_SEND_ERROR, DROP_SEND_BUFFER, TOTAL_TX_DATAGRAMS, TOTAL_TX_OCTETS, TOTAL_DELIVERED, TOTAL_DELIVERED_OCTETS } from "../layout/drop";
+import { DROP_RING_FULL, DROP_SEND_ERROR, DROP_SEND_BUFFER, DROP_CORE_WRITE, TOTAL_TX_DATAGRAMS, TOTAL_TX_OCTETS, TOTAL_DELIVERED, TOTAL_DELIVERED_OCTETS } from "../layout/drop";
 
 const SOL_UDP: u32 = 17;
 const UDP_SEGMENT: u32 = 103;
@@ -150,6 +150,8 @@ export function transmitSingle(index: u32): u32 {
 }
 /** Counts `packets` datagrams that the kernel did not take. `full`: for want of buffer space. */
 export function transmitLost(packets: u32, full: bool): void { count(full ? DROP_SEND_BUFFER : DROP_SEND_ERROR, packets); }
+/** Counts packets that the core side did not take. */
+export function coreLost(packets: u32): void { count(DROP_CORE_WRITE, packets); }
 
 /** Hands an IP packet to the core side's list; its octets must stay until the batch is written. */
 export function coreOut(ptr: u32, len: u32): void {

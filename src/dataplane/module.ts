@@ -27,6 +27,7 @@ export interface PathExports {
   transmitSegments(index: number): number;
   transmitSingle(index: number): number;
   transmitLost(packets: number, full: number): void;
+  coreLost(packets: number): void;
   receivePrepare(gro: number): void;
   receiveRearm(n: number): void;
   upstream(from: number, n: number, group: number): number;

@@ -80,6 +80,10 @@ class Rows {
     if (row !== 0) this.used++;
     return row;
   }
+  /** The highest row number ever given out. */
+  get highest(): number {
+    return this.#next - 1;
+  }
   give(row: number): void {
     this.#free.push(row);
     this.used--;
@@ -121,6 +125,10 @@ export class Tables {
 
   get sessionsUsed(): number {
     return this.#sessions.used;
+  }
+  /** The highest session row ever used. */
+  get sessionsHighest(): number {
+    return this.#sessions.highest;
   }
   get tunnelsUsed(): number {
     return this.#tunnels.used;

@@ -1,0 +1,302 @@
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { Piscina } from 'piscina';
+import { DROP_LIST, TOTAL_LIST } from '../dataplane/drops.ts';
+import { compilePath, instantiatePath } from '../dataplane/module.ts';
+import { formatMemory, type MemoryPlan, planMemory } from '../dataplane/plan.ts';
+import { type RecordHead, Ring } from '../dataplane/ring.ts';
+import { Tables } from '../dataplane/tables.ts';
+import * as layout from '../generated/layout.ts';
+import type { Ffi } from '../io/ffi.ts';
+import type { ShardReport, ShardTask, ShardWorkerData } from '../worker/shard.ts';
+
+export interface PlaneOptions {
+  readonly tunnels: number;
+  readonly sessions: number;
+  readonly shards: number;
+  /** System calls; null: portable back ends, whose datagrams go through rings. */
+  readonly ffi: Ffi | null;
+  /** By shard: file descriptor of each socket group, and the groups it reads. Empty without ffi. */
+  readonly sockets: readonly { fds: readonly number[]; listens: readonly number[] }[];
+  readonly core: ShardTask['core'];
+  /** TUN queue by shard. */
+  readonly tun: readonly number[];
+  readonly traffic: ShardTask['traffic'];
+  readonly segmentation: boolean;
+  readonly events: PlaneEvents;
+}
+
+export interface PlaneEvents {
+  /** A PPP frame, from its protocol field on, of the session in `row`. */
+  frame(row: number, frame: Uint8Array): void;
+  /** A control message that came by a data socket. `sockaddr`: of its sender. */
+  control(octets: Uint8Array, sockaddr: Uint8Array, group: number): void;
+  /** Portable back end: a datagram to send. */
+  datagram(octets: Uint8Array, sockaddr: Uint8Array, group: number): void;
+  /** All that was waiting has been handed over. */
+  drained(): void;
+  /** A shard ended by itself. */
+  failed(shard: number, reason: unknown): void;
+}
+
+/** Counters of one shard. */
+export interface ShardCounters {
+  readonly totals: Record<string, number>;
+  readonly drops: Record<string, number>;
+}
+
+/** The worker file of this package: as TypeScript from a checkout, compiled from the package. */
+function workerFile(name: string): string {
+  const typescript = new URL(`../worker/${name}.ts`, import.meta.url);
+  return fileURLToPath(existsSync(typescript) ? typescript : new URL(`../worker/${name}.js`, import.meta.url));
+}
+
+/**
+ * The data plane as the main thread runs it: the shared memory, its tables, the shards in their Piscina pool, and the
+ * rings between them. It knows no protocol.
+ */
+export class Plane {
+  readonly tables: Tables;
+  readonly shards: number;
+  readonly plan: MemoryPlan;
+  readonly #options: PlaneOptions;
+  readonly #words: Int32Array;
+  readonly #pool: Piscina;
+  readonly #tasks: Promise<unknown>[] = [];
+  readonly #punt: Ring[];
+  readonly #inject: Ring[];
+  readonly #accessIn: Ring[];
+  readonly #accessOut: Ring[];
+  readonly #wakeFds: number[];
+  readonly #wakeBuffer: BigUint64Array;
+  readonly #wakeAddress: number;
+  readonly #doorbell: number;
+  readonly #head: RecordHead = { kind: 0, row: 0, generation: 0, aux: 0 };
+  #closing = false;
+  /** Frames that found their shard's ring full. */
+  injectFull = 0;
+  /** Datagrams that found their shard's ring full (portable back end). */
+  dealFull = 0;
+
+  private constructor(options: PlaneOptions) {
+    this.#options = options;
+    this.shards = options.shards;
+    const portable = options.ffi === null;
+    this.plan = planMemory({
+      tunnels: options.tunnels,
+      sessions: options.sessions,
+      addresses: options.sessions,
+      shards: options.shards,
+      controlRingOctets: 1 << 20,
+      accessRingOctets: portable ? 1 << 22 : 0,
+      coreRingOctets: 0,
+      ports: true,
+      traffic: options.traffic !== null,
+    });
+    const memory = new WebAssembly.Memory({ initial: this.plan.pages, maximum: this.plan.pages, shared: true });
+    formatMemory(memory, this.plan);
+    const module = compilePath();
+    const wasm = instantiatePath(module, memory);
+    wasm.attach(0n, options.shards);
+    this.tables = new Tables(wasm, memory, this.plan);
+    this.#words = new Int32Array(memory.buffer);
+    this.#doorbell = (this.plan.parts[layout.PART_CONTROL]!.offset + layout.CONTROL_DOORBELL) >>> 2;
+    const rings = (part: number): Ring[] => {
+      const { offset, octets, count, stride } = this.plan.parts[part]!;
+      return Array.from({ length: count }, (_, shard) => new Ring(memory.buffer, offset + shard * stride, octets));
+    };
+    this.#punt = rings(layout.PART_RING_PUNT);
+    this.#inject = rings(layout.PART_RING_INJECT);
+    this.#accessIn = rings(layout.PART_RING_ACCESS_IN);
+    this.#accessOut = rings(layout.PART_RING_ACCESS_OUT);
+    const { ffi } = options;
+    this.#wakeFds = ffi === null ? [] : Array.from({ length: options.shards }, () => ffi.openEventfd());
+    this.#wakeBuffer = new BigUint64Array([1n]);
+    this.#wakeAddress = ffi === null ? 0 : Number(ffi.addressOf(this.#wakeBuffer));
+    // Piscina's own waiting parks a thread between tasks: these tasks do their own.
+    this.#pool = new Piscina({
+      filename: workerFile('shard'),
+      minThreads: options.shards,
+      maxThreads: options.shards,
+      concurrentTasksPerWorker: 1,
+      idleTimeout: Number.POSITIVE_INFINITY,
+      atomics: 'disabled',
+      workerData: { memory, module, plan: this.plan } satisfies ShardWorkerData,
+    });
+    void this.#listen();
+  }
+
+  /** Starts the shards and waits until each runs. */
+  static async open(options: PlaneOptions): Promise<Plane> {
+    const plane = new Plane(options);
+    for (let shard = 0; shard < options.shards; shard++) plane.#start(shard);
+    const failure = Promise.all(plane.#tasks).then(() => undefined);
+    while (!plane.#allRunning()) await Promise.race([new Promise((resolve) => setTimeout(resolve, 2)), failure]);
+    failure.catch(() => undefined);
+    return plane;
+  }
+
+  #start(shard: number): void {
+    const { sockets, tun, core, segmentation, traffic } = this.#options;
+    const task: ShardTask = {
+      shard,
+      timeOrigin: performance.timeOrigin,
+      sockets: sockets[shard]?.fds ?? [],
+      listens: sockets[shard]?.listens ?? [],
+      tun: tun[shard] ?? -1,
+      wake: this.#wakeFds[shard] ?? -1,
+      core,
+      segmentation,
+      traffic,
+    };
+    const run = this.#pool.run(task) as Promise<ShardReport>;
+    run.catch((reason: unknown) => {
+      if (!this.#closing) this.#options.events.failed(shard, reason);
+    });
+    this.#tasks.push(run);
+  }
+  #allRunning(): boolean {
+    const { offset, stride } = this.plan.parts[layout.PART_SHARD_CONTROL]!;
+    for (let shard = 0; shard < this.shards; shard++)
+      if (Atomics.load(this.#words, (offset + shard * stride + layout.SHARD_RUNNING) >>> 2) === 0) return false;
+    return true;
+  }
+
+  /** Takes what the shards leave, whenever the doorbell rings. */
+  async #listen(): Promise<void> {
+    for (;;) {
+      const seen = Atomics.load(this.#words, this.#doorbell);
+      if (this.#closing) return;
+      this.#drain();
+      const wait = Atomics.waitAsync(this.#words, this.#doorbell, seen, 1000);
+      if (wait.async) await wait.value;
+      // Everything that is ready on the main thread's sockets and timers has its turn in between.
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+  #drain(): void {
+    const { events } = this.#options;
+    const head = this.#head;
+    let any = false;
+    for (let shard = 0; shard < this.shards; shard++) {
+      const ring = this.#punt[shard]!;
+      // Bounded, so that a flood on one shard does not keep the loop.
+      for (let n = 0; n < 1024; n++) {
+        const payload = ring.read(head);
+        if (payload === null) break;
+        any = true;
+        if (head.kind === layout.RECORD_PPP) {
+          this.tables.puntTaken(head.row);
+          if (this.tables.sessionGeneration(head.row) === head.generation) events.frame(head.row, payload);
+        } else if (head.kind === layout.RECORD_CONTROL)
+          events.control(payload.subarray(layout.SOCKADDR_SIZE), payload.subarray(0, layout.SOCKADDR_SIZE), head.aux);
+      }
+      if (!ring.empty) Atomics.add(this.#words, this.#doorbell, 1);
+      const out = this.#accessOut[shard];
+      if (out === undefined) continue;
+      for (let n = 0; n < 4096; n++) {
+        const payload = out.read(head);
+        if (payload === null) break;
+        events.datagram(payload.subarray(layout.SOCKADDR_SIZE), payload.subarray(0, layout.SOCKADDR_SIZE), head.aux);
+      }
+      if (!out.empty) Atomics.add(this.#words, this.#doorbell, 1);
+    }
+    if (any) events.drained();
+  }
+
+  /**
+   * Has the session's owner shard send a PPP frame: the owner alone sends, so that numbered data messages stay in order.
+   * @param frame all of it, Address and Control fields included where they are to be sent
+   * @returns false where the shard's ring is full and the frame is lost
+   */
+  inject(row: number, frame: Uint8Array, priority: boolean): boolean {
+    const shard = this.tables.ownerShard(row);
+    const generation = this.tables.sessionGeneration(row);
+    const written = this.#inject[shard]!.write(layout.RECORD_SEND, row, generation, priority ? 1 : 0, frame);
+    if (!written) this.injectFull++;
+    this.#wake(shard);
+    return written;
+  }
+
+  /** Portable back end: hands a received data message to its shard. `sockaddr`: SOCKADDR_SIZE octets. */
+  deal(shard: number, octets: Uint8Array, sockaddr: Uint8Array, group: number): void {
+    if (!this.#accessIn[shard]!.write(layout.RECORD_DATAGRAM, 0, 0, group, sockaddr, octets)) this.dealFull++;
+    this.#wake(shard);
+  }
+
+  #wake(shard: number): void {
+    const { offset, stride } = this.plan.parts[layout.PART_SHARD_CONTROL]!;
+    const control = offset + shard * stride;
+    if (Atomics.exchange(this.#words, (control + layout.SHARD_SLEEPING) >>> 2, 0) === 0) return;
+    const fd = this.#wakeFds[shard];
+    if (fd !== undefined) this.#options.ffi!.write(fd, this.#wakeAddress, 8);
+    else {
+      const word = (control + layout.SHARD_WAKE) >>> 2;
+      Atomics.add(this.#words, word, 1);
+      Atomics.notify(this.#words, word);
+    }
+  }
+
+  /** Sets the traffic generator's rate, packets a second over all shards; 0 stops it. */
+  setTrafficRate(packetsPerSecond: number): void {
+    const { offset, stride } = this.plan.parts[layout.PART_SHARD_CONTROL]!;
+    for (let shard = 0; shard < this.shards; shard++) {
+      const share = Math.floor(packetsPerSecond / this.shards) + (shard < packetsPerSecond % this.shards ? 1 : 0);
+      Atomics.store(this.#words, (offset + shard * stride + layout.SHARD_TRAFFIC_RATE) >>> 2, share);
+      this.#wake(shard);
+    }
+  }
+  /** The generator's counts, summed over the sessions, and its round-trip histogram (bucket counts, layout/traffic.ts). */
+  trafficCounters(): {
+    sent: number;
+    received: number;
+    reordered: number;
+    bad: number;
+    histogram: Float64Array;
+  } {
+    const { offset, count } = this.plan.parts[layout.PART_TRAFFIC]!;
+    const histogram = new Float64Array(layout.TRAFFIC_BUCKETS);
+    const sum = { sent: 0, received: 0, reordered: 0, bad: 0, histogram };
+    if (count === 0) return sum;
+    const rows = this.plan.parts[layout.PART_SESSIONS]!.count;
+    const used = this.tables.sessionsHighest;
+    for (let row = 1; row <= used; row++) {
+      const at = (offset + row * layout.TRAFFIC_RECORD_SIZE) >>> 2;
+      sum.sent += this.#words[at + (layout.TRAFFIC_SENT >>> 2)]! >>> 0;
+      sum.received += this.#words[at + (layout.TRAFFIC_RECEIVED >>> 2)]! >>> 0;
+      sum.reordered += this.#words[at + (layout.TRAFFIC_REORDERED >>> 2)]! >>> 0;
+      sum.bad += this.#words[at + (layout.TRAFFIC_BAD >>> 2)]! >>> 0;
+    }
+    const buckets = (offset + rows * layout.TRAFFIC_RECORD_SIZE) >>> 2;
+    for (let shard = 0; shard < this.shards; shard++)
+      for (let i = 0; i < layout.TRAFFIC_BUCKETS; i++)
+        histogram[i]! += this.#words[buckets + (shard * layout.TRAFFIC_BUCKETS + i) * 2]! >>> 0;
+    return sum;
+  }
+
+  /** Counters of a shard; drops that never happened are left out. */
+  counters(shard: number): ShardCounters {
+    const drops: Record<string, number> = {};
+    for (const [index, name] of DROP_LIST) {
+      const value = this.tables.shardCounter(shard, index);
+      if (value > 0) drops[name] = value;
+    }
+    const totals = Object.fromEntries(
+      TOTAL_LIST.map(([index, name]) => [name, this.tables.shardCounter(shard, index)]),
+    );
+    return { totals, drops };
+  }
+
+  /** Stops the shards and ends their threads. */
+  async close(): Promise<void> {
+    if (this.#closing) return;
+    this.#closing = true;
+    const stop = (this.plan.parts[layout.PART_CONTROL]!.offset + layout.CONTROL_STOP) >>> 2;
+    Atomics.store(this.#words, stop, 1);
+    for (let shard = 0; shard < this.shards; shard++) this.#wake(shard);
+    await Promise.allSettled(this.#tasks);
+    Atomics.notify(this.#words, this.#doorbell);
+    await this.#pool.destroy();
+    for (const fd of this.#wakeFds) this.#options.ffi!.close(fd);
+  }
+}

@@ -1,0 +1,363 @@
+/**
+ * A shard: one long-running Piscina task that moves packets between its sockets, its TUN queue and its rings through
+ * the Wasm path. It never blocks but in its own wait, and that always ends.
+ */
+import { workerData } from 'node:worker_threads';
+import { instantiatePath } from '../dataplane/module.ts';
+import type { MemoryPlan } from '../dataplane/plan.ts';
+import * as layout from '../generated/layout.ts';
+import { type Ffi, MSG_DONTWAIT, openFfi } from '../io/ffi.ts';
+
+/** Handed to the pool's workers at their start. */
+export interface ShardWorkerData {
+  readonly memory: WebAssembly.Memory;
+  readonly module: WebAssembly.Module;
+  readonly plan: MemoryPlan;
+}
+
+export interface ShardTask {
+  readonly shard: number;
+  /** Time origin of the main thread (performance.timeOrigin): the shared clock counts from there. */
+  readonly timeOrigin: number;
+  /** File descriptor by socket group; empty with a portable access side. */
+  readonly sockets: readonly number[];
+  /** Groups whose socket this shard reads. */
+  readonly listens: readonly number[];
+  /** TUN queue, -1 without. */
+  readonly tun: number;
+  /** eventfd that wakes the shard, -1 where Atomics do. */
+  readonly wake: number;
+  readonly core: 'tun' | 'embedded' | 'none' | 'memory' | 'traffic';
+  /** Send runs with UDP_SEGMENT. */
+  readonly segmentation: boolean;
+  readonly traffic: { kind: 'udp' | 'icmp'; target: number; octets: number; burst: number } | null;
+}
+
+/** Why the task ended. */
+export interface ShardReport {
+  readonly shard: number;
+  readonly loops: number;
+}
+
+const CORE = {
+  none: layout.CORE_NONE,
+  tun: layout.CORE_TUN,
+  embedded: layout.CORE_EMBEDDED,
+  memory: layout.CORE_MEMORY,
+  traffic: layout.CORE_TRAFFIC,
+} as const;
+
+/** Longest wait: what bounds the end of the task, whatever else goes wrong. */
+const WAIT_MS = 250;
+/** Packets taken from a ring, or generated, in one turn. */
+const TURN = 256;
+const EAGAIN = 11;
+const EINVAL = 22;
+const EMSGSIZE = 90;
+const EIO = 5;
+const EPOLLIN = 1;
+const EPOLL_CTL_ADD = 1;
+const EPOLL_EVENT_SIZE = 12;
+const EVENTS = 64;
+/** What an epoll event says is ready: a socket group, or one of these. */
+const READY_WAKE = 0xffffffff;
+const READY_TUN = 0xfffffffe;
+
+export default function shard(task: ShardTask): ShardReport {
+  return new Shard(task, workerData as ShardWorkerData).run();
+}
+
+class Shard {
+  readonly #task: ShardTask;
+  readonly #wasm;
+  readonly #ffi: Ffi | null;
+  /** Address of the memory in the process. */
+  readonly #base: number;
+  readonly #words: Int32Array;
+  readonly #view: DataView;
+  readonly #tx: number;
+  readonly #rx: number;
+  readonly #control: number;
+  readonly #scratch: number;
+  readonly #stop: number;
+  readonly #rings: readonly { part: number; head: number; tail: number }[];
+  readonly #clock: number;
+  readonly #epoll: number;
+
+  constructor(task: ShardTask, { memory, module, plan }: ShardWorkerData) {
+    this.#task = task;
+    const needsCalls = task.sockets.length > 0 || task.tun >= 0 || task.wake >= 0;
+    const ffi = needsCalls ? openFfi() : null;
+    if (needsCalls && ffi === null) throw new Error('system calls are not available in this thread');
+    this.#ffi = ffi;
+    this.#words = new Int32Array(memory.buffer);
+    this.#view = new DataView(memory.buffer);
+    this.#base = ffi === null ? 0 : Number(ffi.addressOf(new Uint8Array(memory.buffer)));
+    const block = (part: number): number => plan.parts[part]!.offset + task.shard * plan.parts[part]!.stride;
+    this.#tx = block(layout.PART_TX);
+    this.#rx = block(layout.PART_RX);
+    this.#control = block(layout.PART_SHARD_CONTROL);
+    this.#scratch = this.#control + layout.SHARD_SCRATCH;
+    this.#stop = (plan.parts[layout.PART_CONTROL]!.offset + layout.CONTROL_STOP) >>> 2;
+    this.#rings = [layout.PART_RING_INJECT, layout.PART_RING_ACCESS_IN, layout.PART_RING_CORE_IN]
+      .filter((part) => plan.parts[part]!.count > 0)
+      .map((part) => ({
+        part,
+        head: (block(part) + layout.RING_HEAD) >>> 2,
+        tail: (block(part) + layout.RING_TAIL) >>> 2,
+      }));
+    this.#clock = performance.timeOrigin - task.timeOrigin;
+    this.#wasm = instantiatePath(module, memory);
+    if (this.#wasm.attach(BigInt(this.#base), task.shard) !== 0) throw new Error('the memory has another layout');
+    this.#wasm.coreBackEnd(CORE[task.core]);
+    this.#wasm.hostEnable(task.core === 'embedded' ? 1 : 0);
+    this.#wasm.transmitOptions(task.segmentation ? 1 : 0, task.sockets.length === 0 ? 1 : 0);
+    if (task.listens.length > 0) this.#wasm.receivePrepare(0);
+    if (task.traffic !== null)
+      this.#wasm.trafficOptions(
+        task.traffic.kind === 'icmp' ? layout.TRAFFIC_ICMP : layout.TRAFFIC_UDP,
+        task.traffic.target,
+        task.traffic.octets,
+        task.traffic.burst,
+      );
+    this.#epoll = ffi === null ? -1 : this.#openEpoll(ffi);
+  }
+
+  #openEpoll(ffi: Ffi): number {
+    const epoll = ffi.epoll_create1(0);
+    if (epoll < 0) throw ffi.error('epoll_create1');
+    const add = (fd: number, data: number): void => {
+      this.#view.setUint32(this.#scratch, EPOLLIN, true);
+      this.#view.setUint32(this.#scratch + 4, data, true);
+      this.#view.setUint32(this.#scratch + 8, 0, true);
+      if (ffi.epoll_ctl(epoll, EPOLL_CTL_ADD, fd, this.#base + this.#scratch) < 0) throw ffi.error('epoll_ctl');
+    };
+    for (const group of this.#task.listens) add(this.#task.sockets[group]!, group);
+    if (this.#task.tun >= 0) add(this.#task.tun, READY_TUN);
+    if (this.#task.wake >= 0) add(this.#task.wake, READY_WAKE);
+    return epoll;
+  }
+
+  run(): ShardReport {
+    const wasm = this.#wasm;
+    const running = (this.#control + layout.SHARD_RUNNING) >>> 2;
+    let loops = 0;
+    let busy = false;
+    let generated = 0;
+    let trafficFrom = 0;
+    let trafficRate = 0;
+    Atomics.store(this.#words, running, 1);
+    try {
+      wasm.transmitReset();
+      while (Atomics.load(this.#words, this.#stop) === 0) {
+        loops++;
+        let timeout = busy ? 0 : WAIT_MS;
+        if (this.#task.traffic !== null) {
+          const rate = Atomics.load(this.#words, (this.#control + layout.SHARD_TRAFFIC_RATE) >>> 2) >>> 0;
+          const now = performance.now();
+          if (rate !== trafficRate) {
+            trafficRate = rate;
+            trafficFrom = now;
+            generated = 0;
+          }
+          if (rate > 0) {
+            timeout = 0;
+            const due = Math.floor(((now - trafficFrom) * rate) / 1000) - generated;
+            if (due <= 0) timeout = Math.min(busy ? 0 : 1, WAIT_MS);
+            else {
+              // A backlog of more than 20 ms is given up: the rate is a ceiling.
+              const most = Math.max(TURN, rate / 50);
+              if (due > most) generated += due - most;
+              const n = this.#generate(Math.min(due, most));
+              generated += n;
+              if (n === 0) {
+                generated += due;
+                timeout = 1;
+              }
+            }
+          }
+        }
+        const ready = this.#wait(timeout);
+        wasm.setNow(this.#now());
+        wasm.epochEnter();
+        if (this.#task.traffic !== null) wasm.trafficClock(BigInt(Math.round(performance.now() * 1000)));
+        busy = this.#takeRings();
+        for (let i = 0; i < ready; i++) {
+          const data = this.#view.getUint32(this.#scratch + 1024 + i * EPOLL_EVENT_SIZE + 4, true);
+          if (data === READY_WAKE) this.#ffi!.read(this.#task.wake, this.#base + this.#scratch, 8);
+          else if (data === READY_TUN) busy = this.#readTun() || busy;
+          else busy = this.#receive(data) || busy;
+        }
+        wasm.epochLeave();
+        wasm.ringDoorbell();
+      }
+    } finally {
+      wasm.epochLeave();
+      Atomics.store(this.#words, running, 0);
+      if (this.#epoll >= 0) this.#ffi!.close(this.#epoll);
+    }
+    return { shard: this.#task.shard, loops };
+  }
+
+  #now(): number {
+    return Math.max(0, performance.now() + this.#clock) >>> 0;
+  }
+
+  /** Waits until something is ready. @returns the number of events, which stand in the scratch area */
+  #wait(timeout: number): number {
+    const sleeping = (this.#control + layout.SHARD_SLEEPING) >>> 2;
+    let wait = timeout;
+    if (wait > 0) {
+      Atomics.store(this.#words, sleeping, 1);
+      // What was written to a ring before its writer could see the flag is found here.
+      if (this.#ringsWait() || Atomics.load(this.#words, this.#stop) !== 0) wait = 0;
+    }
+    let ready = 0;
+    if (this.#ffi !== null) {
+      ready = this.#ffi.epoll_wait(this.#epoll, this.#base + this.#scratch + 1024, EVENTS, wait);
+    } else if (wait > 0) {
+      const word = (this.#control + layout.SHARD_WAKE) >>> 2;
+      const before = Atomics.load(this.#words, word);
+      if (!this.#ringsWait()) Atomics.wait(this.#words, word, before, wait);
+    }
+    if (timeout > 0) Atomics.store(this.#words, sleeping, 0);
+    return Math.max(0, ready);
+  }
+  #ringsWait(): boolean {
+    for (const ring of this.#rings)
+      if (Atomics.load(this.#words, ring.head) !== Atomics.load(this.#words, ring.tail)) return true;
+    return false;
+  }
+
+  /** Frames to send, and what portable back ends have dealt. @returns whether more may wait */
+  #takeRings(): boolean {
+    let more = false;
+    for (const ring of this.#rings) {
+      if (Atomics.load(this.#words, ring.head) === Atomics.load(this.#words, ring.tail)) continue;
+      let taken: number;
+      if (ring.part === layout.PART_RING_INJECT) taken = this.#wasm.inject(TURN);
+      else if (ring.part === layout.PART_RING_ACCESS_IN) taken = this.#wasm.upstreamRing(TURN);
+      else taken = this.#wasm.downstreamRing(TURN);
+      this.#flush();
+      this.#wasm.ringsRelease(
+        ring.part === layout.PART_RING_ACCESS_IN ? 1 : 0,
+        ring.part === layout.PART_RING_CORE_IN ? 1 : 0,
+      );
+      if (taken > 0) more = true;
+    }
+    return more;
+  }
+
+  /** One batch from a socket. @returns whether more may wait */
+  #receive(group: number): boolean {
+    const n = this.#ffi!.recvmmsg(
+      this.#task.sockets[group]!,
+      this.#base + this.#rx + layout.RX_MESSAGES,
+      layout.BATCH,
+      MSG_DONTWAIT,
+      0,
+    );
+    if (n <= 0) return false;
+    for (let at = 0; at < n; ) {
+      at = this.#wasm.upstream(at, n, group);
+      this.#flush();
+    }
+    this.#wasm.receiveRearm(n);
+    return true;
+  }
+
+  /** One batch from the TUN queue. @returns whether more may wait */
+  #readTun(): boolean {
+    const lengths = this.#scratch;
+    let n = 0;
+    for (; n < layout.BATCH; n++) {
+      const octets = this.#ffi!.read(
+        this.#task.tun,
+        this.#base + this.#wasm.coreSlot(n),
+        layout.SLOT_OCTETS,
+      );
+      if (octets <= 0) break;
+      this.#words[(lengths >>> 2) + n] = octets;
+    }
+    for (let at = 0; at < n; ) {
+      at = this.#wasm.downstream(at, n, lengths);
+      this.#flush();
+    }
+    return n === layout.BATCH;
+  }
+
+  #generate(budget: number): number {
+    let sent = 0;
+    this.#wasm.setNow(this.#now());
+    this.#wasm.epochEnter();
+    while (sent < budget) {
+      this.#wasm.trafficClock(BigInt(Math.round(performance.now() * 1000)));
+      const n = this.#wasm.trafficSend(Math.min(TURN, budget - sent));
+      this.#flush();
+      if (n === 0) break;
+      sent += n;
+    }
+    this.#wasm.epochLeave();
+    return sent;
+  }
+
+  /** Performs the lists of a batch: datagrams by sendmmsg, packets by one write each. */
+  #flush(): void {
+    const wasm = this.#wasm;
+    const runs = wasm.transmitRuns();
+    for (let run = 0; run < runs; run++) {
+      const at = (this.#tx + layout.TX_RUNS + run * 16) >>> 2;
+      this.#send(this.#task.sockets[this.#words[at]!]!, this.#words[at + 1]!, this.#words[at + 2]!);
+    }
+    const outs = wasm.transmitOuts();
+    if (outs > 0) {
+      let lost = 0;
+      const list = (this.#tx + layout.TX_OUT) >>> 2;
+      for (let i = 0; i < outs; i++) {
+        const ptr = this.#words[list + i * 2]! >>> 0;
+        if (this.#task.tun < 0 || this.#ffi!.write(this.#task.tun, this.#base + ptr, this.#words[list + i * 2 + 1]!) < 0)
+          lost++;
+      }
+      if (lost > 0) wasm.coreLost(lost);
+    }
+    if (runs > 0 || outs > 0) wasm.transmitReset();
+  }
+
+  /** Sends messages `first` to `first + count`; what the kernel refuses is counted, never waited for. */
+  #send(fd: number, first: number, count: number): void {
+    const ffi = this.#ffi!;
+    const messages = this.#base + this.#tx + layout.TX_MESSAGES;
+    const end = first + count;
+    for (let at = first; at < end; ) {
+      const sent = ffi.sendmmsg(fd, messages + at * layout.MMSGHDR_SIZE, end - at, MSG_DONTWAIT);
+      if (sent > 0) {
+        at += sent;
+        continue;
+      }
+      const errno = ffi.errno();
+      const segments = this.#wasm.transmitSegments(at);
+      if (errno === EAGAIN) {
+        let packets = 0;
+        for (; at < end; at++) packets += this.#wasm.transmitSegments(at);
+        this.#wasm.transmitLost(packets, 1);
+        return;
+      }
+      if (segments > 1 && (errno === EINVAL || errno === EMSGSIZE || errno === EIO)) this.#sendSingly(fd, at);
+      else this.#wasm.transmitLost(segments, 0);
+      at++;
+    }
+  }
+  /** A segmented message that the kernel will not segment (a segment larger than the path's MTU, an odd device). */
+  #sendSingly(fd: number, index: number): void {
+    const count = this.#wasm.transmitSingle(index);
+    const messages = this.#base + this.#tx + layout.TX_SINGLE;
+    for (let at = 0; at < count; ) {
+      const sent = this.#ffi!.sendmmsg(fd, messages + at * layout.MMSGHDR_SIZE, count - at, MSG_DONTWAIT);
+      if (sent > 0) at += sent;
+      else {
+        this.#wasm.transmitLost(1, this.#ffi!.errno() === EAGAIN ? 1 : 0);
+        at++;
+      }
+    }
+  }
+}
