@@ -1,0 +1,175 @@
+import { parseAddress } from '../wire/address.ts';
+import { AF_INET, AF_INET6, AF_NETLINK, type Ffi, SOCK_CLOEXEC, SOCK_RAW, systemError } from './ffi.ts';
+
+const NETLINK_ROUTE = 0;
+const NLMSG_ERROR = 2;
+const NLM_F_REQUEST = 1;
+const NLM_F_ACK = 4;
+const NLM_F_REPLACE = 0x100;
+const NLM_F_CREATE = 0x400;
+const RTM_NEWLINK = 16;
+const RTM_NEWADDR = 20;
+const RTM_NEWROUTE = 24;
+const RTM_DELROUTE = 25;
+const IFLA_MTU = 4;
+const IFLA_TXQLEN = 13;
+const IFA_ADDRESS = 1;
+const IFA_LOCAL = 2;
+const RTA_DST = 1;
+const RTA_OIF = 4;
+const IFF_UP = 1;
+const RT_TABLE_MAIN = 254;
+const RTPROT_STATIC = 4;
+const RT_SCOPE_LINK = 253;
+const RTN_UNICAST = 1;
+/** Messages of one system call. */
+const BATCH = 128;
+const NLMSG_HEADER = 16;
+
+/** A network to be reached through a device. */
+export interface Prefix {
+  readonly address: string;
+  readonly length: number;
+}
+
+/** A small rtnetlink client: what the LNS does to the host's network, and nothing more (rtnetlink(7)). */
+export class Netlink {
+  readonly #ffi: Ffi;
+  readonly #fd: number;
+  readonly #reply = new Uint8Array(1 << 16);
+  #sequence = 0;
+
+  /** @throws SystemError where there is no netlink */
+  constructor(ffi: Ffi) {
+    this.#ffi = ffi;
+    this.#fd = ffi.socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+    if (this.#fd < 0) throw ffi.error('netlink socket');
+  }
+  close(): void {
+    this.#ffi.close(this.#fd);
+  }
+
+  /** Brings a device up with its MTU and queue length. */
+  setLinkUp(index: number, mtu: number, queueLength: number): void {
+    const body = new Uint8Array(16);
+    const view = new DataView(body.buffer);
+    view.setInt32(4, index, true);
+    view.setUint32(8, IFF_UP, true);
+    view.setUint32(12, IFF_UP, true);
+    this.#request(
+      [message(RTM_NEWLINK, 0, body, attribute(IFLA_MTU, u32(mtu)), attribute(IFLA_TXQLEN, u32(queueLength)))],
+      `device ${index}`,
+    );
+  }
+  addAddress(index: number, address: string, length: number): void {
+    const { family, octets } = parsePrefix({ address, length });
+    const body = new Uint8Array([family, length, 0, 0, 0, 0, 0, 0]);
+    new DataView(body.buffer).setInt32(4, index, true);
+    this.#request(
+      [
+        message(
+          RTM_NEWADDR,
+          NLM_F_CREATE | NLM_F_REPLACE,
+          body,
+          attribute(IFA_LOCAL, octets),
+          attribute(IFA_ADDRESS, octets),
+        ),
+      ],
+      `address ${address}/${length}`,
+    );
+  }
+  /** Adds routes through a device, many a system call. An existing one is replaced. */
+  addRoutes(index: number, prefixes: readonly Prefix[]): void {
+    this.#routes(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, index, prefixes);
+  }
+  /** Takes routes away. One that is gone already is no error. */
+  deleteRoutes(index: number, prefixes: readonly Prefix[]): void {
+    this.#routes(RTM_DELROUTE, 0, index, prefixes, [3 /* ESRCH */]);
+  }
+  #routes(type: number, flags: number, index: number, prefixes: readonly Prefix[], ignore: number[] = []): void {
+    for (let from = 0; from < prefixes.length; from += BATCH) {
+      const part = prefixes.slice(from, from + BATCH);
+      this.#request(
+        part.map((prefix) => {
+          const { family, octets } = parsePrefix(prefix);
+          const body = new Uint8Array([
+            family,
+            prefix.length,
+            0,
+            0,
+            RT_TABLE_MAIN,
+            RTPROT_STATIC,
+            RT_SCOPE_LINK,
+            RTN_UNICAST,
+            0,
+            0,
+            0,
+            0,
+          ]);
+          return message(type, flags, body, attribute(RTA_DST, octets), attribute(RTA_OIF, u32(index)));
+        }),
+        `route ${part[0]!.address}/${part[0]!.length}${part.length > 1 ? ` and ${part.length - 1} more` : ''}`,
+        ignore,
+      );
+    }
+  }
+
+  /** Sends messages in one call and awaits each one's acknowledgement. @throws SystemError with the first refusal */
+  #request(messages: readonly Uint8Array[], what: string, ignore: readonly number[] = []): void {
+    for (const one of messages) {
+      const view = new DataView(one.buffer);
+      view.setUint16(6, view.getUint16(6, true) | NLM_F_REQUEST | NLM_F_ACK, true);
+      view.setUint32(8, ++this.#sequence, true);
+    }
+    const all = new Uint8Array(Buffer.concat(messages));
+    if (this.#ffi.sendto(this.#fd, this.#ffi.addressOf(all), all.length, 0, 0, 0) < 0) throw this.#ffi.error(what);
+    let waiting = messages.length;
+    let failure = 0;
+    while (waiting > 0) {
+      const octets = this.#ffi.recv(this.#fd, this.#ffi.addressOf(this.#reply), this.#reply.length, 0);
+      if (octets <= 0) throw this.#ffi.error(what);
+      const view = new DataView(this.#reply.buffer);
+      for (let at = 0; at + NLMSG_HEADER <= octets; ) {
+        const length = view.getUint32(at, true);
+        if (length < NLMSG_HEADER) break;
+        if (view.getUint16(at + 4, true) === NLMSG_ERROR) {
+          waiting--;
+          const errno = -view.getInt32(at + NLMSG_HEADER, true);
+          if (errno !== 0 && !ignore.includes(errno) && failure === 0) failure = errno;
+        }
+        at += (length + 3) & ~3;
+      }
+    }
+    if (failure !== 0) throw systemError(what, failure);
+  }
+}
+
+const u32 = (value: number): Uint8Array => new Uint8Array(new Uint32Array([value]).buffer);
+
+function parsePrefix(prefix: Prefix): { family: number; octets: Uint8Array } {
+  const octets = parseAddress(prefix.address);
+  const v4 = !prefix.address.includes(':');
+  return { family: v4 ? AF_INET : AF_INET6, octets: v4 ? octets.subarray(12) : octets };
+}
+function attribute(type: number, value: Uint8Array): Uint8Array {
+  const octets = new Uint8Array((4 + value.length + 3) & ~3);
+  const view = new DataView(octets.buffer);
+  view.setUint16(0, 4 + value.length, true);
+  view.setUint16(2, type, true);
+  octets.set(value, 4);
+  return octets;
+}
+function message(type: number, flags: number, ...parts: Uint8Array[]): Uint8Array {
+  const length = NLMSG_HEADER + parts.reduce((sum, part) => sum + part.length, 0);
+  const octets = new Uint8Array(length);
+  const view = new DataView(octets.buffer);
+  view.setUint32(0, length, true);
+  view.setUint16(4, type, true);
+  view.setUint16(6, flags, true);
+  let at = NLMSG_HEADER;
+  for (const part of parts) {
+    octets.set(part, at);
+    at += part.length;
+  }
+  return octets;
+}

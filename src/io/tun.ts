@@ -1,0 +1,81 @@
+import { ConfigError } from '../errors.ts';
+import { cString, type Ffi, O_CLOEXEC, O_NONBLOCK, O_RDWR } from './ffi.ts';
+import { Netlink, type Prefix } from './netlink.ts';
+
+const TUNSETIFF = 0x400454ca;
+const IFF_TUN = 0x0001;
+const IFF_MULTI_QUEUE = 0x0100;
+const IFF_NO_PI = 0x1000;
+/** Packets that wait for a shard. */
+const QUEUE_LENGTH = 4096;
+
+export interface TunOptions {
+  /** At most 15 characters; "%d" is numbered by the kernel. */
+  readonly name: string;
+  /** One a shard. */
+  readonly queues: number;
+  readonly mtu: number;
+  /** Our own address on it, null for none. */
+  readonly address: string | null;
+}
+
+/** A TUN device of ours: it and its routes go away with its descriptors. */
+export class Tun {
+  readonly name: string;
+  readonly index: number;
+  readonly fds: readonly number[];
+  readonly #ffi: Ffi;
+  readonly #netlink: Netlink;
+
+  private constructor(ffi: Ffi, name: string, index: number, fds: readonly number[], netlink: Netlink) {
+    this.#ffi = ffi;
+    this.name = name;
+    this.index = index;
+    this.fds = fds;
+    this.#netlink = netlink;
+  }
+
+  /** @throws SystemError where the device cannot be made (it needs root or CAP_NET_ADMIN) */
+  static open(ffi: Ffi, options: TunOptions): Tun {
+    if (options.name.length === 0 || options.name.length > 15)
+      throw new ConfigError(`'${options.name}' is no name for a network device: 1 to 15 characters`);
+    const fds: number[] = [];
+    let netlink: Netlink | null = null;
+    try {
+      let name = options.name;
+      for (let queue = 0; queue < options.queues; queue++) {
+        const path = cString('/dev/net/tun');
+        const fd = ffi.open(ffi.addressOf(path), O_RDWR | O_NONBLOCK | O_CLOEXEC, 0);
+        if (fd < 0) throw ffi.error('open /dev/net/tun');
+        fds.push(fd);
+        const request = new Uint8Array(40); // struct ifreq: name 16, flags 2
+        request.set(Buffer.from(name, 'latin1'));
+        const flags = IFF_TUN | IFF_NO_PI | (options.queues > 1 ? IFF_MULTI_QUEUE : 0);
+        new DataView(request.buffer).setUint16(16, flags, true);
+        if (ffi.ioctl(fd, TUNSETIFF, ffi.addressOf(request)) < 0) throw ffi.error(`TUN device ${name}`);
+        name = Buffer.from(request.subarray(0, 16)).toString('latin1').replace(/\0.*$/s, '');
+      }
+      const index = ffi.if_nametoindex(ffi.addressOf(cString(name)));
+      if (index <= 0) throw ffi.error(`TUN device ${name}`);
+      netlink = new Netlink(ffi);
+      netlink.setLinkUp(index, options.mtu, QUEUE_LENGTH);
+      if (options.address !== null) netlink.addAddress(index, options.address, 32);
+      return new Tun(ffi, name, index, fds, netlink);
+    } catch (error) {
+      netlink?.close();
+      for (const fd of fds) ffi.close(fd);
+      throw error;
+    }
+  }
+  addRoutes(prefixes: readonly Prefix[]): void {
+    this.#netlink.addRoutes(this.index, prefixes);
+  }
+  deleteRoutes(prefixes: readonly Prefix[]): void {
+    this.#netlink.deleteRoutes(this.index, prefixes);
+  }
+  /** Takes the device away, and with it its addresses and routes. The shards must have let go of the queues. */
+  close(): void {
+    this.#netlink.close();
+    for (const fd of this.fds) this.#ffi.close(fd);
+  }
+}

@@ -1,0 +1,52 @@
+/** Severities of syslog (RFC 5424 section 6.2.1), as this program uses them. */
+export type Severity = 'error' | 'warning' | 'notice' | 'info' | 'debug';
+const RANK: Record<Severity, number> = { error: 0, warning: 1, notice: 2, info: 3, debug: 4 };
+
+/** What happened, as words: no value is a secret. */
+export type Fields = Readonly<Record<string, string | number | boolean | null | undefined>>;
+
+/** Takes one event. */
+export type Log = (severity: Severity, event: string, fields?: Fields) => void;
+
+/** A value on the line: quoted where it would not be one word, control characters made visible. */
+function word(value: string | number | boolean | null): string {
+  const text = String(value);
+  return /^[\w.:/@%+-]+$/.test(text) ? text : JSON.stringify(text);
+}
+
+/** One line: time, severity, event, then name=value. */
+export function formatEvent(time: Date, severity: Severity, event: string, fields: Fields = {}): string {
+  let line = `${time.toISOString()} ${severity} ${event}`;
+  for (const [name, value] of Object.entries(fields))
+    if (value !== undefined && value !== '') line += ` ${name}=${word(value)}`;
+  return line;
+}
+
+/**
+ * Writes one line an event. An event that comes in floods (a name with its own budget) is written at most
+ * `floodPerSecond` times a second; what was withheld is said in the next line of that event.
+ */
+export function lineLog(write: (line: string) => void, least: Severity = 'info', floodPerSecond = 200): Log {
+  const windows = new Map<string, { second: number; written: number; withheld: number }>();
+  return (severity, event, fields) => {
+    if (RANK[severity] > RANK[least]) return;
+    const second = Math.trunc(performance.now() / 1000);
+    let window = windows.get(event);
+    if (window === undefined) {
+      window = { second, written: 0, withheld: 0 };
+      windows.set(event, window);
+    }
+    if (window.second !== second) {
+      window.second = second;
+      window.written = 0;
+    }
+    if (window.written >= floodPerSecond) {
+      window.withheld++;
+      return;
+    }
+    window.written++;
+    const more = window.withheld > 0 ? { ...fields, withheld: window.withheld } : fields;
+    window.withheld = 0;
+    write(formatEvent(new Date(), severity, event, more));
+  };
+}
