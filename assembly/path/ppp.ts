@@ -22,9 +22,7 @@ export function pppFrame(session: u32, ptr: u32, end: u32): void {
   let size: u32 = 1;
   if (!(protocol & 1)) {
     if (end < ptr + 2) return dropRx(DROP_PPP_PROTOCOL, session);
-    protocol = be16(ptr);
-    // RFC 1661 section 2: the least significant bit of the last octet is 1
-    if (!(protocol & 1)) return dropRx(DROP_PPP_PROTOCOL, session);
+    protocol = be16(ptr); // an even one is no protocol (RFC 1661 section 2): the main thread rejects it
     size = 2;
   }
   if (protocol == PROTOCOL_IPV4) {

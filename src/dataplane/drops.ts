@@ -15,7 +15,7 @@ export const DROPS: Record<DropName, readonly [counter: string, text: string]> =
   DROP_LATE: ['late', 'Ns is older than one already delivered'],
   DROP_NS_MISSING: ['ns-missing', 'no Ns although the LAC required sequencing'],
   DROP_PPP_EMPTY: ['ppp-empty', 'no PPP frame behind the L2TP header'],
-  DROP_PPP_PROTOCOL: ['ppp-protocol', 'PPP protocol field is cut off or not a protocol number'],
+  DROP_PPP_PROTOCOL: ['ppp-protocol', 'PPP protocol field is cut off'],
   DROP_NOT_UP: ['not-up', 'IP packet of a session whose IPCP is not Opened'],
   DROP_ACTION: ['session-drop', 'the session is set to drop'],
   DROP_IP_VERSION: ['ip-version', 'IP version is not 4'],

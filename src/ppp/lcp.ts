@@ -1,0 +1,263 @@
+import {
+  be16,
+  be32,
+  CONFIGURE_ACK,
+  CONFIGURE_NAK,
+  CONFIGURE_REJECT,
+  DISCARD_REQUEST,
+  ECHO_REPLY,
+  ECHO_REQUEST,
+  IDENTIFICATION,
+  LCP_ACCM,
+  LCP_ACFC,
+  LCP_AUTHENTICATION,
+  LCP_MAGIC,
+  LCP_MRU,
+  LCP_PFC,
+  octets32,
+  PPP_CHAP,
+  PPP_LCP,
+  PPP_PAP,
+  type PppOption,
+  type PppPacket,
+  PROTOCOL_REJECT,
+  TIME_REMAINING,
+} from '../wire/ppp.ts';
+import { ControlProtocol, type Judgement } from './protocol.ts';
+import type { AuthMethod, LcpResult, PppAction, PppEnd, PppOptions } from './types.ts';
+
+/** What the default is where the option is not negotiated (RFC 1661 section 6.1). */
+const DEFAULT_MRU = 1500;
+/** Smaller than this carries no IPv4 packet (RFC 791). */
+const LEAST_MRU = 68;
+/** Configure-Requests and Naks with our own magic number after which the line is taken for looped back. */
+const LOOPS_MAX = 5;
+
+const EMPTY = new Uint8Array(0);
+const CHAP_MD5_VALUE = new Uint8Array([PPP_CHAP >>> 8, PPP_CHAP & 0xff, 5]);
+const PAP_VALUE = new Uint8Array([PPP_PAP >>> 8, PPP_PAP & 0xff]);
+const authValue = (method: AuthMethod): Uint8Array => (method === 'pap' ? PAP_VALUE : CHAP_MD5_VALUE);
+function authMethod(value: Uint8Array): AuthMethod | null {
+  if (value.length === 2 && be16(value, 0) === PPP_PAP) return 'pap';
+  if (value.length === 3 && be16(value, 0) === PPP_CHAP && value[2] === 5) return 'chap-md5';
+  return null;
+}
+const mruValue = (mru: number): Uint8Array => new Uint8Array([mru >>> 8, mru & 0xff]);
+
+/** What `Lcp` tells the link that it belongs to. */
+export interface LcpOwner {
+  lcpUp(now: number, out: PppAction[]): void;
+  lcpDown(now: number, out: PppAction[]): void;
+  lcpFinished(now: number, out: PppAction[]): void;
+  /** The peer rejects a whole protocol. */
+  protocolRejected(protocol: number, now: number, out: PppAction[]): void;
+}
+
+/** Link Control Protocol (RFC 1661 sections 5 and 6). */
+export class Lcp extends ControlProtocol {
+  readonly #options: PppOptions;
+  readonly #owner: LcpOwner;
+  #mru: number;
+  #magic: number;
+  #wantMru: boolean;
+  #wantMagic = true;
+  #wantPfc: boolean;
+  #wantAcfc: boolean;
+  /** Index of the method that is demanded; -1 for none. */
+  #method: number;
+  #loops = 0;
+  #peer = { mru: DEFAULT_MRU, acfc: false, pfc: false, magic: 0, accm: null as number | null };
+  /** Client: what the peer demands. */
+  demanded: AuthMethod | null = null;
+  /** Why it is going down, where that is known. */
+  end: PppEnd | null = null;
+
+  constructor(options: PppOptions, owner: LcpOwner) {
+    super(PPP_LCP);
+    this.#options = options;
+    this.#owner = owner;
+    this.#mru = options.mru;
+    this.#magic = this.#newMagic();
+    this.#wantMru = true;
+    this.#wantPfc = options.compression;
+    this.#wantAcfc = options.compression;
+    this.#method = options.role === 'server' && options.authentication.length > 0 ? 0 : -1;
+  }
+
+  /** Server: the method that the peer agreed to. */
+  get method(): AuthMethod | null {
+    return this.#method < 0 ? null : this.#options.authentication[this.#method]!;
+  }
+  get result(): LcpResult {
+    return {
+      peerMru: this.#peer.mru,
+      localMru: this.#mru,
+      peerAcfc: this.#peer.acfc,
+      peerPfc: this.#peer.pfc,
+      localMagic: this.#wantMagic ? this.#magic : 0,
+      peerMagic: this.#peer.magic,
+      peerAccm: this.#peer.accm,
+    };
+  }
+  #newMagic(): number {
+    return this.#options.random.u32() || 1;
+  }
+
+  protected request(): PppOption[] {
+    const options: PppOption[] = [];
+    if (this.#wantMru) options.push({ type: LCP_MRU, value: mruValue(this.#mru) });
+    const { method } = this;
+    if (method !== null) options.push({ type: LCP_AUTHENTICATION, value: authValue(method) });
+    if (this.#wantMagic) options.push({ type: LCP_MAGIC, value: octets32(this.#magic) });
+    if (this.#wantPfc) options.push({ type: LCP_PFC, value: EMPTY });
+    if (this.#wantAcfc) options.push({ type: LCP_ACFC, value: EMPTY });
+    return options;
+  }
+
+  protected judge(options: readonly PppOption[], insist: boolean): Judgement {
+    const rejected: PppOption[] = [];
+    const naked: PppOption[] = [];
+    const peer = { mru: DEFAULT_MRU, acfc: false, pfc: false, magic: 0, accm: null as number | null };
+    let demanded: AuthMethod | null = null;
+    for (const option of options) {
+      const { type, value } = option;
+      switch (type) {
+        case LCP_MRU:
+          if (value.length !== 2 || be16(value, 0) < LEAST_MRU) naked.push({ type, value: mruValue(DEFAULT_MRU) });
+          else peer.mru = be16(value, 0);
+          break;
+        case LCP_ACCM:
+          if (value.length !== 4) naked.push({ type, value: octets32(0) });
+          else peer.accm = be32(value, 0);
+          break;
+        case LCP_AUTHENTICATION: {
+          // We are the authenticator, or a client that answers what it has credentials for.
+          const method = authMethod(value);
+          const { role, authentication } = this.#options;
+          if (role === 'server' || authentication.length === 0) rejected.push(option);
+          else if (method === null || !authentication.includes(method))
+            naked.push({ type, value: authValue(authentication[0]!) });
+          else demanded = method;
+          break;
+        }
+        case LCP_MAGIC:
+          if (value.length !== 4 || be32(value, 0) === 0) naked.push({ type, value: octets32(this.#newMagic()) });
+          else if (be32(value, 0) === this.#magic && this.#wantMagic) {
+            // Section 6.4: our own request has come back, or a coincidence.
+            this.#loops++;
+            naked.push({ type, value: octets32(this.#newMagic()) });
+          } else peer.magic = be32(value, 0);
+          break;
+        case LCP_PFC:
+          if (value.length !== 0) naked.push({ type, value: EMPTY });
+          else peer.pfc = true;
+          break;
+        case LCP_ACFC:
+          if (value.length !== 0) naked.push({ type, value: EMPTY });
+          else peer.acfc = true;
+          break;
+        default:
+          rejected.push(option);
+      }
+    }
+    if (rejected.length > 0) return { code: CONFIGURE_REJECT, options: rejected };
+    if (naked.length > 0)
+      return insist
+        ? { code: CONFIGURE_NAK, options: naked }
+        : { code: CONFIGURE_REJECT, options: options.filter((one) => naked.some((nak) => nak.type === one.type)) };
+    this.#peer = peer;
+    this.demanded = demanded;
+    return { code: CONFIGURE_ACK, options: [...options] };
+  }
+
+  protected naked(options: readonly PppOption[]): void {
+    for (const { type, value } of options) {
+      if (type === LCP_MRU && value.length === 2) {
+        // The peer would have us take less; never more than we can.
+        const mru = be16(value, 0);
+        if (mru >= LEAST_MRU && mru <= this.#options.mru) this.#mru = mru;
+        else this.#wantMru = this.#options.mru !== DEFAULT_MRU;
+      } else if (type === LCP_MAGIC) {
+        if (value.length === 4 && be32(value, 0) === this.#magic) this.#loops++;
+        this.#magic = this.#newMagic();
+      } else if (type === LCP_PFC) this.#wantPfc = false;
+      else if (type === LCP_ACFC) this.#wantAcfc = false;
+      else if (type === LCP_AUTHENTICATION && this.#method >= 0) {
+        const wanted = authMethod(value);
+        const index = wanted === null ? -1 : this.#options.authentication.indexOf(wanted, this.#method + 1);
+        if (index < 0) this.end ??= 'authentication-refused';
+        else this.#method = index;
+      }
+    }
+  }
+  protected rejected(options: readonly PppOption[]): void {
+    for (const { type } of options) {
+      if (type === LCP_MRU) {
+        this.#wantMru = false;
+        this.#mru = DEFAULT_MRU;
+      } else if (type === LCP_MAGIC) this.#wantMagic = false;
+      else if (type === LCP_PFC) this.#wantPfc = false;
+      else if (type === LCP_ACFC) this.#wantAcfc = false;
+      else if (type === LCP_AUTHENTICATION) this.end ??= 'authentication-refused';
+    }
+  }
+  /** The negotiation cannot succeed: to be looked at after each packet. */
+  get hopeless(): boolean {
+    if (this.#loops > LOOPS_MAX) this.end ??= 'loop';
+    return this.end === 'loop' || this.end === 'authentication-refused';
+  }
+
+  protected layerUp(now: number, out: PppAction[]): void {
+    this.#owner.lcpUp(now, out);
+  }
+  protected layerDown(now: number, out: PppAction[]): void {
+    this.#owner.lcpDown(now, out);
+  }
+  protected layerFinished(now: number, out: PppAction[]): void {
+    this.#owner.lcpFinished(now, out);
+  }
+  protected peerMru(): number {
+    return this.state === 'Opened' ? this.#peer.mru : DEFAULT_MRU;
+  }
+
+  protected extra(packet: PppPacket, now: number, out: PppAction[]): boolean {
+    const { code, data } = packet;
+    switch (code) {
+      case ECHO_REQUEST: {
+        // The path answers most of them; section 5.8: only in Opened.
+        if (this.state !== 'Opened' || data.length < 4) return true;
+        const reply = data.slice();
+        if (this.#wantMagic && be32(data, 0) === this.#magic) {
+          this.#loops++;
+          return true;
+        }
+        reply.set(octets32(this.#wantMagic ? this.#magic : 0), 0);
+        this.send(ECHO_REPLY, packet.identifier, reply, out);
+        return true;
+      }
+      case PROTOCOL_REJECT:
+        if (this.state !== 'Opened' || data.length < 2) return true;
+        if (be16(data, 0) === PPP_LCP) this.input('RXJ-', now, out);
+        else this.#owner.protocolRejected(be16(data, 0), now, out);
+        return true;
+      case ECHO_REPLY:
+      case DISCARD_REQUEST:
+      case IDENTIFICATION:
+      case TIME_REMAINING:
+        if (this.state === 'Opened') this.input('RXR', now, out);
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  /** Rejects a protocol that we do not speak (section 5.7): only in Opened, cut to the peer's MRU. */
+  rejectProtocol(protocol: number, information: Uint8Array, out: PppAction[]): void {
+    if (this.state !== 'Opened') return;
+    const data = new Uint8Array(Math.min(2 + information.length, Math.max(2, this.#peer.mru - 4)));
+    data[0] = protocol >>> 8;
+    data[1] = protocol & 0xff;
+    data.set(information.subarray(0, data.length - 2), 2);
+    this.send(PROTOCOL_REJECT, this.nextIdentifier(), data, out);
+  }
+}
