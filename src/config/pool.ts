@@ -1,0 +1,51 @@
+import type { PoolConfig } from './types.ts';
+
+/**
+ * Hands out the addresses of an `address-pool`, the longest unused first. What was never given out costs nothing:
+ * memory follows use.
+ */
+export class AddressPool {
+  readonly config: PoolConfig;
+  /** Addresses of the pool that are not for it to give: fixed ones of users. */
+  readonly #reserved: ReadonlySet<number>;
+  #next: number;
+  readonly #used = new Set<number>();
+  /** Given back, oldest first. */
+  #returned: number[] = [];
+  #head = 0;
+
+  constructor(config: PoolConfig, reserved: ReadonlySet<number>) {
+    this.config = config;
+    this.#reserved = reserved;
+    this.#next = config.first;
+  }
+  get inUse(): number {
+    return this.#used.size;
+  }
+  get size(): number {
+    return this.config.last - this.config.first + 1;
+  }
+  contains(address: number): boolean {
+    return address >= this.config.first && address <= this.config.last;
+  }
+  /** @returns an address as a 32-bit number, null where none is free */
+  allocate(): number | null {
+    while (this.#next <= this.config.last) {
+      const address = this.#next++;
+      if (this.#reserved.has(address)) continue;
+      this.#used.add(address);
+      return address;
+    }
+    if (this.#head === this.#returned.length) return null;
+    const address = this.#returned[this.#head++]!;
+    if (this.#head > 1024 && this.#head * 2 > this.#returned.length) {
+      this.#returned = this.#returned.slice(this.#head);
+      this.#head = 0;
+    }
+    this.#used.add(address);
+    return address;
+  }
+  release(address: number): void {
+    if (this.#used.delete(address)) this.#returned.push(address);
+  }
+}

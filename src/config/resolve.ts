@@ -1,0 +1,535 @@
+import type { ConfigError } from '../errors.ts';
+import type { AuthMethod } from '../ppp/types.ts';
+import { parseIpv4 } from '../wire/address.ts';
+import { type ConfigNode, type ConfigTree, parsePrefix } from './bind.ts';
+import { hasServiceInterface, type Platform } from './platform.ts';
+import { decodeSecret9, isSecret9 } from './secret9.ts';
+import type {
+  Diagnostic,
+  LnsConfig,
+  PoolConfig,
+  PppAttributes,
+  ServiceUnit,
+  TunnelClient,
+  TunnelGroup,
+  TunnelProfile,
+  UserClient,
+  UserProfile,
+} from './types.ts';
+
+const NO_ATTRIBUTES: PppAttributes = {
+  framedPool: null,
+  idleTimeoutMs: null,
+  keepaliveMs: null,
+  interfaceId: null,
+  primaryDns: null,
+  secondaryDns: null,
+  primaryNbns: null,
+  secondaryNbns: null,
+};
+/** RFC 2661 section 5.8: a lower ceiling on retransmission is the operator's own choice. */
+const LEAST_RETRANSMIT_CAP_S = 8;
+
+/** Checks what the statements say of each other, and resolves them: defaults, groups' precedence, units. */
+export function resolveConfig(tree: ConfigTree, platform: Platform): LnsConfig {
+  return new Resolver(tree, platform).config();
+}
+
+class Resolver {
+  readonly #tree: ConfigTree;
+  readonly #platform: Platform;
+  readonly #pools = new Map<string, PoolConfig>();
+  readonly #users = new Map<string, UserProfile>();
+  readonly #tunnels = new Map<string, TunnelProfile>();
+
+  constructor(tree: ConfigTree, platform: Platform) {
+    this.#tree = tree;
+    this.#platform = platform;
+  }
+
+  #report(
+    severity: Diagnostic['severity'],
+    node: ConfigNode,
+    path: readonly string[],
+    statement: string,
+    message: string,
+  ): void {
+    this.#tree.diagnostics.push({
+      severity,
+      line: node.line,
+      column: node.column,
+      path,
+      statement,
+      message,
+      syntax: false,
+    });
+  }
+  #error(node: ConfigNode, path: readonly string[], statement: string, message: string): void {
+    this.#report('error', node, path, statement, message);
+  }
+
+  config(): LnsConfig {
+    const { root } = this.#tree;
+    this.#walkStatus(root, []);
+    const access = child(root, 'access');
+    for (const node of entries(access, 'address-pool')) this.#pool(node);
+    for (const node of entries(access, 'group-profile')) this.#checkGroupProfile(node);
+    for (const node of entries(access, 'profile')) this.#profile(node, access);
+    this.#checkInterfaces(child(root, 'interfaces'));
+    const l2tp = child(child(root, 'services'), 'l2tp');
+    const groups: TunnelGroup[] = [];
+    const gateways = new Map<string, string>();
+    for (const node of entries(l2tp, 'tunnel-group')) {
+      const group = this.#tunnelGroup(node, root);
+      if (group === null) continue;
+      const other = gateways.get(group.localGateway);
+      if (other !== undefined)
+        this.#error(
+          node,
+          groupPath(group.name),
+          `local-gateway address ${group.localGateway}`,
+          `tunnel group '${other}' has the same local gateway address`,
+        );
+      gateways.set(group.localGateway, group.name);
+      groups.push(group);
+    }
+    return {
+      hostName: value(child(root, 'system'), 'host-name'),
+      tunnelGroups: groups,
+      pools: this.#pools,
+    };
+  }
+
+  /** Warns of what is understood but not acted on; asks for what is mandatory. */
+  #walkStatus(node: ConfigNode, path: readonly string[]): void {
+    for (const one of node.children) {
+      if (one.inactive) continue;
+      const name = one.key === null ? one.statement.keyword : `${one.statement.keyword} ${one.key}`;
+      if (one.statement.status === 'opaque') {
+        this.#report(
+          'warning',
+          one,
+          path,
+          one.key ?? one.statement.keyword,
+          'not a part of L2TP services; accepted and left alone',
+        );
+        continue;
+      }
+      if (one.statement.status === 'later') {
+        this.#report('warning', one, path, name, 'understood, but not acted on by this version');
+        continue;
+      }
+      this.#walkStatus(one, [...path, name]);
+    }
+    for (const statement of node.statement.children ?? [])
+      if (statement.mandatory === true && !node.children.some((one) => one.statement === statement && !one.inactive))
+        this.#error(node, path.slice(0, -1), path.at(-1) ?? '', `Missing mandatory statement: '${statement.keyword}'`);
+    const choices = new Map<string, ConfigNode>();
+    for (const one of node.children) {
+      const { choice } = one.statement;
+      if (choice === undefined || one.inactive) continue;
+      const other = choices.get(choice);
+      if (other !== undefined)
+        this.#error(
+          one,
+          path,
+          one.statement.keyword,
+          `only one of '${other.statement.keyword}' and '${one.statement.keyword}' may be set`,
+        );
+      choices.set(choice, one);
+    }
+  }
+
+  #pool(node: ConfigNode): void {
+    const name = node.key!;
+    const path = ['access', `address-pool ${name}`];
+    const prefix = parsePrefix(value(node, 'address') ?? '');
+    const range = child(node, 'address-range');
+    if (prefix !== null) {
+      const size = 2 ** (32 - prefix.length);
+      const network = Math.floor(prefix.address / size) * size;
+      // The network and broadcast addresses are nobody's, but where the prefix has no others.
+      const spare = prefix.length < 31 ? 1 : 0;
+      this.#pools.set(name, {
+        name,
+        first: network + spare,
+        last: network + size - 1 - spare,
+        prefixes: [{ address: network, length: prefix.length }],
+      });
+    } else if (range !== null) {
+      const low = parseIpv4(value(range, 'low') ?? '');
+      const high = parseIpv4(value(range, 'high') ?? '');
+      if (low === null || high === null) return;
+      if (low > high) {
+        this.#error(range, path, 'address-range', 'the low address is above the high one');
+        return;
+      }
+      this.#pools.set(name, { name, first: low, last: high, prefixes: coverRange(low, high) });
+    } else
+      this.#error(
+        node,
+        ['access'],
+        `address-pool ${name}`,
+        "Missing mandatory statement: 'address' or 'address-range'",
+      );
+  }
+
+  #checkGroupProfile(node: ConfigNode): void {
+    const path = ['access', `group-profile ${node.key}`];
+    if (child(node, 'l2tp') !== null && child(node, 'ppp') !== null)
+      this.#error(
+        node,
+        ['access'],
+        `group-profile ${node.key}`,
+        'A group-profile can have either PPP or L2TP attributes only',
+      );
+    this.#checkPool(child(node, 'ppp'), [...path, 'ppp']);
+  }
+  #checkPool(ppp: ConfigNode | null, path: readonly string[]): void {
+    const pool = value(ppp, 'framed-pool');
+    if (pool !== null && !this.#pools.has(pool))
+      this.#error(ppp!, path, `framed-pool ${pool}`, 'referenced address pool must be defined');
+  }
+
+  #profile(node: ConfigNode, access: ConfigNode | null): void {
+    const name = node.key!;
+    const path = ['access', `profile ${name}`];
+    const clients = entries(node, 'client');
+    const isTunnel = (client: ConfigNode): boolean =>
+      child(client, 'l2tp') !== null || value(client, 'user-group-profile') !== null;
+    const isUser = (client: ConfigNode): boolean =>
+      child(client, 'ppp') !== null || value(client, 'pap-password') !== null || value(client, 'chap-secret') !== null;
+    const tunnels = clients.filter(isTunnel);
+    if (tunnels.length > 0 && clients.some((client) => isUser(client) && !isTunnel(client)))
+      this.#error(node, ['access'], `profile ${name}`, 'All clients in one profile must be either PPP or L2TP or IKE');
+    const order = values(node, 'authentication-order') as ('password' | 'radius' | 'none')[];
+    const ownRadius = entries(node, 'radius-server').length > 0;
+    for (const client of clients)
+      this.#checkClient(client, access, [...path, `client ${client.key}`], isTunnel(client));
+    if (tunnels.length > 0) {
+      if (order.includes('radius'))
+        this.#error(
+          node,
+          path,
+          'authentication-order radius',
+          'Authentication-order cannot include RADIUS for tunnel client profile',
+        );
+      if (values(node, 'accounting-order').length > 0)
+        this.#error(node, path, 'accounting-order', 'Not supported in tunnel client profile configuration');
+      if (ownRadius) this.#error(node, path, 'radius-server', 'Not supported in L2TP configuration');
+    } else if (order.includes('radius'))
+      this.#report(
+        'warning',
+        node,
+        path,
+        'authentication-order radius',
+        'understood, but not acted on by this version',
+      );
+    const users = new Map<string, UserClient>();
+    for (const client of clients) {
+      if (isTunnel(client)) continue;
+      users.set(client.key!, this.#user(client, access));
+    }
+    this.#users.set(name, {
+      name,
+      authenticationOrder: order.length > 0 ? order : ['password'],
+      clients: users,
+    });
+    // A second pass finds the profiles that this one names, whatever their order.
+    this.#tunnels.set(name, { name, clients: this.#lazyTunnels(tunnels, access, path) });
+  }
+
+  #lazyTunnels(
+    clients: readonly ConfigNode[],
+    access: ConfigNode | null,
+    path: readonly string[],
+  ): Map<string, TunnelClient> {
+    const map = new Map<string, TunnelClient>();
+    this.#pendingTunnels.push(() => {
+      for (const client of clients) map.set(client.key!, this.#tunnelClient(client, access, path));
+    });
+    return map;
+  }
+  readonly #pendingTunnels: (() => void)[] = [];
+
+  #checkClient(client: ConfigNode, access: ConfigNode | null, path: readonly string[], tunnel: boolean): void {
+    if (tunnel) {
+      if (value(client, 'pap-password') !== null)
+        this.#error(client, path, 'pap-password', 'Cannot define PAP password for L2TP tunnel client');
+      if (value(client, 'chap-secret') !== null)
+        this.#error(client, path, 'chap-secret', 'Cannot define CHAP secret for L2TP tunnel client');
+      if (child(client, 'ppp') !== null)
+        this.#error(client, path, 'ppp', 'All clients in one profile must be either PPP or L2TP or IKE');
+    } else if (value(client, 'user-group-profile') !== null)
+      this.#error(client, path, 'user-group-profile', 'user-group-profile must be defined only for tunnel clients');
+    const groupName = value(client, 'group-profile');
+    if (groupName !== null) {
+      const group = entry(access, 'group-profile', groupName);
+      if (group === null)
+        this.#error(client, path, `group-profile ${groupName}`, 'referenced group-profile must be defined');
+      else if (child(group, tunnel ? 'ppp' : 'l2tp') !== null)
+        this.#error(
+          client,
+          path,
+          `group-profile ${groupName}`,
+          'ppp client cannot have l2tp group-profile and vice-versa',
+        );
+    }
+    const userGroup = value(client, 'user-group-profile');
+    if (userGroup !== null) {
+      const group = entry(access, 'group-profile', userGroup);
+      if (group === null)
+        this.#error(client, path, `user-group-profile ${userGroup}`, 'referenced group-profile must be defined');
+      else if (child(group, 'l2tp') !== null)
+        this.#error(
+          client,
+          path,
+          `user-group-profile ${userGroup}`,
+          'referenced user-group-profile must have only ppp attributes',
+        );
+    }
+    this.#checkPool(child(client, 'ppp'), [...path, 'ppp']);
+    for (const [owner, keyword] of [
+      [client, 'pap-password'],
+      [client, 'chap-secret'],
+      [child(client, 'l2tp'), 'shared-secret'],
+    ] as const)
+      this.#secret(owner, keyword, path);
+  }
+
+  /** A secret in clear, from its clear or `$9$` form. */
+  #secret(node: ConfigNode | null, keyword: string, path: readonly string[] | null): string | null {
+    const stored = value(node, keyword);
+    if (stored === null) return null;
+    if (!isSecret9(stored)) return stored;
+    try {
+      return decodeSecret9(stored);
+    } catch (error) {
+      if (path !== null) this.#error(node!, path, keyword, (error as ConfigError).message);
+      return null;
+    }
+  }
+
+  #user(client: ConfigNode, access: ConfigNode | null): UserClient {
+    const ppp = child(client, 'ppp');
+    const group = child(entry(access, 'group-profile', value(client, 'group-profile') ?? ''), 'ppp');
+    const framed = parsePrefix(value(ppp, 'framed-ip-address') ?? '');
+    return {
+      name: client.key!,
+      papPassword: this.#secret(client, 'pap-password', null),
+      chapSecret: this.#secret(client, 'chap-secret', null),
+      framedAddress: framed?.address ?? null,
+      ppp: overlay(attributes(ppp), attributes(group)),
+    };
+  }
+
+  #tunnelClient(client: ConfigNode, access: ConfigNode | null, path: readonly string[]): TunnelClient {
+    const own = child(client, 'l2tp');
+    const group = child(entry(access, 'group-profile', value(client, 'group-profile') ?? ''), 'l2tp');
+    const pick = (keyword: string): string | null => value(own, keyword) ?? value(group, keyword);
+    const has = (keyword: string): boolean => child(own, keyword) !== null || child(group, keyword) !== null;
+    const multilink = child(own, 'multilink') ?? child(group, 'multilink');
+    const profileName = value(own, 'ppp-profile');
+    const pppProfile = profileName === null ? null : (this.#users.get(profileName) ?? null);
+    if (profileName !== null && pppProfile === null)
+      this.#error(client, path, `ppp-profile ${profileName}`, 'referenced access profile must be defined');
+    else if (profileName !== null && this.#tunnels.get(profileName)!.clients.size > 0)
+      this.#error(
+        client,
+        path,
+        `ppp-profile ${profileName}`,
+        'clients of referenced profile must have only PPP attributes',
+      );
+    const method: AuthMethod = value(own, 'ppp-authentication') === 'pap' ? 'pap' : 'chap-md5';
+    return {
+      name: client.key!,
+      secret: this.#secret(own, 'shared-secret', null),
+      maximumSessionsPerTunnel: Number(pick('maximum-sessions-per-tunnel') ?? 0),
+      pppAuthentication: method,
+      lcpRenegotiation: has('lcp-renegotiation'),
+      localChap: has('local-chap'),
+      multilink:
+        multilink === null
+          ? null
+          : {
+              fragmentThreshold: numberOrNull(value(multilink, 'fragment-threshold')),
+              dropTimeoutMs: Number(value(multilink, 'drop-timeout') ?? 0),
+            },
+      interfaceId: pick('interface-id'),
+      pppProfile,
+      userDefaults: attributes(child(entry(access, 'group-profile', value(client, 'user-group-profile') ?? ''), 'ppp')),
+    };
+  }
+
+  #checkInterfaces(interfaces: ConfigNode | null): void {
+    for (const node of interfaces?.children ?? []) {
+      if (node.inactive || node.statement.status === 'opaque') continue;
+      const name = node.key!;
+      if (name.startsWith('sp-') && !hasServiceInterface(this.#platform, name))
+        this.#error(
+          node,
+          ['interfaces'],
+          name,
+          `there is no services interface ${name} on an ${this.#platform.description}`,
+        );
+      for (const unit of entries(node, 'unit')) {
+        const path = ['interfaces', name, `unit ${unit.key}`];
+        const dial = child(unit, 'dial-options');
+        if (dial === null) continue;
+        if (child(unit, 'family') === null)
+          this.#error(unit, path, 'dial-options', 'Family must be defined for a unit with dial-options');
+        if (value(unit, 'encapsulation') === 'multilink-ppp')
+          this.#error(unit, path, 'dial-options', 'MLPPP bundle cannot be configured with dial-options');
+        if (value(unit, 'service-domain') !== null)
+          this.#error(
+            unit,
+            path,
+            'dial-options',
+            'L2TP dial-options and service-domain must not be defined on the same unit',
+          );
+        if (value(dial, 'ipsec-interface-id') !== null && value(dial, 'l2tp-interface-id') !== null)
+          this.#error(dial, path, 'dial-options', 'only one of l2tp-interface-id and ipsec-interface-id may be set');
+        if (
+          value(dial, 'l2tp-interface-id') !== null &&
+          child(dial, 'dedicated') === null &&
+          child(dial, 'shared') === null
+        )
+          this.#error(unit, path, 'dial-options', "Missing mandatory statement: 'dedicated' or 'shared'");
+      }
+    }
+  }
+
+  #units(interfaces: ConfigNode | null, name: string): ServiceUnit[] | null {
+    const node = interfaces?.children.find((one) => one.key === name && !one.inactive) ?? null;
+    if (node === null) return null;
+    return entries(node, 'unit').map((unit) => {
+      const inet = child(child(unit, 'family'), 'inet');
+      const address = inet?.children.find((one) => one.statement.keyword === 'address' && !one.inactive)?.key ?? null;
+      const dial = child(unit, 'dial-options');
+      const interfaceId = value(dial, 'l2tp-interface-id');
+      return {
+        unit: Number(unit.key),
+        address: address === null ? null : (parsePrefix(address)?.address ?? null),
+        dialOptions:
+          interfaceId === null
+            ? null
+            : { interfaceId, mode: child(dial, 'dedicated') !== null ? 'dedicated' : 'shared' },
+      };
+    });
+  }
+
+  #tunnelGroup(node: ConfigNode, root: ConfigNode): TunnelGroup | null {
+    while (this.#pendingTunnels.length > 0) this.#pendingTunnels.shift()!();
+    const name = node.key!;
+    const path = groupPath(name);
+    const gateway = child(node, 'local-gateway');
+    const address = value(gateway, 'address');
+    const tunnelName = value(node, 'l2tp-access-profile');
+    const userName = value(node, 'ppp-access-profile');
+    const service = value(node, 'service-interface');
+    if (address === null || tunnelName === null || userName === null || service === null) return null;
+    const tunnelProfile = this.#tunnels.get(tunnelName);
+    const userProfile = this.#users.get(userName);
+    if (tunnelProfile === undefined)
+      this.#error(node, path, `l2tp-access-profile ${tunnelName}`, 'referenced access profile must be defined');
+    if (userProfile === undefined)
+      this.#error(node, path, `ppp-access-profile ${userName}`, 'referenced access profile must be defined');
+    const [interfaceName] = service.split('.');
+    const units = this.#units(child(root, 'interfaces'), interfaceName!);
+    if (units === null)
+      this.#error(node, path, `service-interface ${service}`, 'Interface must be defined in the interfaces hierarchy');
+    const seconds = (keyword: string): number => Number(value(node, keyword) ?? defaultOf(node, keyword)) * 1000;
+    const packets = (keyword: string): number => Number(value(node, keyword) ?? defaultOf(node, keyword));
+    const retransmit = seconds('retransmit-interval');
+    if (retransmit < LEAST_RETRANSMIT_CAP_S * 1000)
+      this.#report(
+        'warning',
+        node,
+        path,
+        `retransmit-interval ${retransmit / 1000}`,
+        'RFC 2661 section 5.8 asks for a ceiling of no less than 8 seconds',
+      );
+    if (tunnelProfile === undefined || userProfile === undefined || units === null) return null;
+    return {
+      name,
+      localGateway: address,
+      gatewayName: value(gateway, 'gateway-name'),
+      serviceInterface: service,
+      units,
+      tunnelProfile,
+      userProfile,
+      hideAvps: child(node, 'hide-avps') !== null,
+      helloIntervalMs: seconds('hello-interval'),
+      retransmitIntervalMs: Math.max(1000, retransmit),
+      tunnelTimeoutMs: Math.max(1000, seconds('tunnel-timeout')),
+      receiveWindow: Math.max(1, packets('receive-window')),
+      maximumSendWindow: Math.max(1, packets('maximum-send-window')),
+    };
+  }
+}
+
+const groupPath = (name: string): string[] => ['services', 'l2tp', `tunnel-group ${name}`];
+const defaultOf = (node: ConfigNode, keyword: string): number =>
+  Number(node.statement.children!.find((one) => one.keyword === keyword)!.default);
+
+function child(node: ConfigNode | null, keyword: string): ConfigNode | null {
+  return node?.children.find((one) => one.statement.keyword === keyword && one.key === null && !one.inactive) ?? null;
+}
+function entries(node: ConfigNode | null, keyword: string): ConfigNode[] {
+  return node?.children.filter((one) => one.statement.keyword === keyword && one.key !== null && !one.inactive) ?? [];
+}
+function entry(node: ConfigNode | null, keyword: string, key: string): ConfigNode | null {
+  return entries(node, keyword).find((one) => one.key === key) ?? null;
+}
+const values = (node: ConfigNode | null, keyword: string): string[] => child(node, keyword)?.values ?? [];
+const value = (node: ConfigNode | null, keyword: string): string | null => values(node, keyword)[0] ?? null;
+const numberOrNull = (text: string | null): number | null => (text === null ? null : Number(text));
+
+function attributes(ppp: ConfigNode | null): PppAttributes {
+  if (ppp === null) return NO_ATTRIBUTES;
+  const milliseconds = (keyword: string): number | null => {
+    const seconds = value(ppp, keyword);
+    return seconds === null ? null : Number(seconds) * 1000;
+  };
+  const address = (keyword: string): number | null => parseIpv4(value(ppp, keyword) ?? '');
+  return {
+    framedPool: value(ppp, 'framed-pool'),
+    idleTimeoutMs: milliseconds('idle-timeout'),
+    keepaliveMs: milliseconds('keepalive'),
+    interfaceId: value(ppp, 'interface-id'),
+    primaryDns: address('primary-dns'),
+    secondaryDns: address('secondary-dns'),
+    primaryNbns: address('primary-wins'),
+    secondaryNbns: address('secondary-wins'),
+  };
+}
+/** Attributes of `own`, and of `defaults` where it has none. */
+export function overlay(own: PppAttributes, defaults: PppAttributes): PppAttributes {
+  return {
+    framedPool: own.framedPool ?? defaults.framedPool,
+    idleTimeoutMs: own.idleTimeoutMs ?? defaults.idleTimeoutMs,
+    keepaliveMs: own.keepaliveMs ?? defaults.keepaliveMs,
+    interfaceId: own.interfaceId ?? defaults.interfaceId,
+    primaryDns: own.primaryDns ?? defaults.primaryDns,
+    secondaryDns: own.secondaryDns ?? defaults.secondaryDns,
+    primaryNbns: own.primaryNbns ?? defaults.primaryNbns,
+    secondaryNbns: own.secondaryNbns ?? defaults.secondaryNbns,
+  };
+}
+
+/** The fewest prefixes that cover a range exactly. */
+export function coverRange(low: number, high: number): { address: number; length: number }[] {
+  const prefixes: { address: number; length: number }[] = [];
+  let at = low;
+  while (at <= high) {
+    let length = 32;
+    while (length > 0) {
+      const size = 2 ** (33 - length);
+      if (at % size !== 0 || at + size - 1 > high) break;
+      length--;
+    }
+    prefixes.push({ address: at, length });
+    at += 2 ** (32 - length);
+  }
+  return prefixes;
+}
