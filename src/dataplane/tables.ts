@@ -218,6 +218,11 @@ export class Tables {
     return row;
   }
 
+  /** The LAC wants numbered data messages at all times (RFC 2661 section 4.4.6, Sequencing Required). */
+  requireSequencing(row: number): void {
+    const flags = layout.SESSION_SEND_NS | layout.SESSION_NS_REQUIRED;
+    Atomics.or(this.#words, (this.#sessionAt(row) + layout.SESSION_FLAGS) >>> 2, flags);
+  }
   /** Generation of a session's row: a frame that was punted by an earlier user of the row carries another. */
   sessionGeneration(row: number): number {
     return this.#words[(this.#sessionAt(row) + layout.SESSION_GENERATION) >>> 2]!;

@@ -15,8 +15,8 @@ export interface TunOptions {
   /** One a shard. */
   readonly queues: number;
   readonly mtu: number;
-  /** Our own address on it, null for none. */
-  readonly address: string | null;
+  /** Our own addresses on it. */
+  readonly addresses: readonly string[];
 }
 
 /** A TUN device of ours: it and its routes go away with its descriptors. */
@@ -59,7 +59,7 @@ export class Tun {
       if (index <= 0) throw ffi.error(`TUN device ${name}`);
       netlink = new Netlink(ffi);
       netlink.setLinkUp(index, options.mtu, QUEUE_LENGTH);
-      if (options.address !== null) netlink.addAddress(index, options.address, 32);
+      for (const address of options.addresses) netlink.addAddress(index, address, 32);
       return new Tun(ffi, name, index, fds, netlink);
     } catch (error) {
       netlink?.close();

@@ -1,0 +1,36 @@
+/** Arms one timer for the earliest deadline of many values, and calls back when it has come. */
+export class Ticker {
+  readonly #deadline: () => number;
+  readonly #tick: (now: number) => void;
+  #timer: NodeJS.Timeout | null = null;
+  #armedFor = Number.POSITIVE_INFINITY;
+
+  /** @param deadline the earliest `now` (performance.now) at which `tick` has work, Infinity for none */
+  constructor(deadline: () => number, tick: (now: number) => void) {
+    this.#deadline = deadline;
+    this.#tick = tick;
+  }
+  /** To be called after each input: deadlines may have come nearer. */
+  arm(): void {
+    const next = this.#deadline();
+    if (this.#timer !== null) {
+      if (next >= this.#armedFor) return;
+      clearTimeout(this.#timer);
+    }
+    this.#timer = null;
+    this.#armedFor = next;
+    if (next === Number.POSITIVE_INFINITY) return;
+    this.#timer = setTimeout(
+      () => {
+        this.#timer = null;
+        this.#tick(performance.now());
+        this.arm();
+      },
+      Math.min(Math.max(1, Math.ceil(next - performance.now())), 60_000),
+    );
+  }
+  stop(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+  }
+}
