@@ -271,11 +271,7 @@ class Shard {
     const lengths = this.#scratch;
     let n = 0;
     for (; n < layout.BATCH; n++) {
-      const octets = this.#ffi!.read(
-        this.#task.tun,
-        this.#base + this.#wasm.coreSlot(n),
-        layout.SLOT_OCTETS,
-      );
+      const octets = this.#ffi!.read(this.#task.tun, this.#base + this.#wasm.coreSlot(n), layout.SLOT_OCTETS);
       if (octets <= 0) break;
       this.#words[(lengths >>> 2) + n] = octets;
     }
@@ -315,12 +311,15 @@ class Shard {
       const list = (this.#tx + layout.TX_OUT) >>> 2;
       for (let i = 0; i < outs; i++) {
         const ptr = this.#words[list + i * 2]! >>> 0;
-        if (this.#task.tun < 0 || this.#ffi!.write(this.#task.tun, this.#base + ptr, this.#words[list + i * 2 + 1]!) < 0)
+        if (
+          this.#task.tun < 0 ||
+          this.#ffi!.write(this.#task.tun, this.#base + ptr, this.#words[list + i * 2 + 1]!) < 0
+        )
           lost++;
       }
       if (lost > 0) wasm.coreLost(lost);
     }
-    if (runs > 0 || outs > 0) wasm.transmitReset();
+    wasm.transmitReset();
   }
 
   /** Sends messages `first` to `first + count`; what the kernel refuses is counted, never waited for. */

@@ -1,0 +1,147 @@
+#!/usr/bin/env node
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { LnsError } from '../errors.ts';
+import { readVersion } from './version.ts';
+
+/** Exit status for arguments that make no sense. */
+const USAGE = 2;
+
+const major = Number(process.versions.node.split('.')[0]);
+if (major < 24) {
+  console.error(`lns needs Node 24 or newer; this is ${process.version}`);
+  process.exit(1);
+}
+
+const integer =
+  (least: number, most: number) =>
+  (text: string): number => {
+    const value = Number(text);
+    if (!Number.isInteger(value) || value < least || value > most)
+      throw new InvalidArgumentError(`a whole number from ${least} to ${most} is expected.`);
+    return value;
+  };
+const part = (text: string): number => {
+  const value = Number(text);
+  if (!(value >= 0 && value < 1)) throw new InvalidArgumentError('a number from 0 to below 1 is expected.');
+  return value;
+};
+
+const program = new Command('lns')
+  .description('An L2TP network server (RFC 2661) in the Junos language, a LAC emulator, and tools around them')
+  .version(readVersion())
+  .showHelpAfterError(false)
+  .exitOverride()
+  .configureOutput({ outputError: (text, write) => write(text.replace(/\n+$/, '\n')) });
+
+const platform = (): Option => new Option('--platform <name>', 'router to be: m7i, m10i or m120').default('m10i');
+const shards = (): Option =>
+  new Option('--shards <n>', 'worker threads of the packet path').argParser(integer(1, 64)).default(2);
+
+program
+  .command('run')
+  .description('run the server with a configuration file')
+  .argument('<file>', 'configuration in Junos syntax')
+  .addOption(
+    new Option('--net <kind>', 'core side: a TUN device, an IP host in the process, or none')
+      .choices(['tun', 'embedded', 'none'])
+      .default('tun'),
+  )
+  .option('--tun <name>', 'name of the TUN device', 'lns0')
+  .addOption(shards())
+  .option('--port <n>', 'UDP port of the gateways', integer(0, 65535), 1701)
+  .addOption(platform())
+  .option('--socket <path>', 'Unix socket for show and cli')
+  .option('--portable', 'node:dgram in place of system calls')
+  .option('--verbose', 'log details as well')
+  .action(async (file: string, options) => (await import('./run.ts')).run(file, options));
+
+program
+  .command('check')
+  .description('check a configuration file')
+  .argument('<file>', 'configuration in Junos syntax')
+  .addOption(platform())
+  .action(async (file: string, options) => (await import('./run.ts')).check(file, options));
+
+program
+  .command('dial')
+  .description('play LACs and their PPP clients against an LNS')
+  .requiredOption('--server <address>', 'address of the LNS')
+  .option('--port <n>', 'its UDP port', integer(1, 65535), 1701)
+  .option('--tunnels <n>', 'tunnels', integer(1, 60000), 1)
+  .option('--sessions <n>', 'sessions in each tunnel', integer(0, 65535), 1)
+  .option('--name <name>', 'host name of the LACs; %d is the number of the tunnel', 'lac-%d')
+  .option('--secret <secret>', 'shared secret of the tunnels (better: LNS_SECRET in the environment)')
+  .option('--hide', 'hide AVPs (needs the secret)')
+  .option('--user <name>', 'PPP user; %d is the number of the session', 'user')
+  .option('--password <password>', 'its password (better: LNS_PASSWORD in the environment)')
+  .addOption(
+    new Option('--auth <method>', 'PPP authentication that is answered').choices(['any', 'chap', 'pap']).default('any'),
+  )
+  .option('--local <address>', 'our address', '0.0.0.0')
+  .option('--one-port', 'all tunnels by one UDP port, not one each')
+  .option('--rate <n>', 'new sessions a second; 0: as fast as they come up', integer(0, 1_000_000), 0)
+  .option('--traffic <n>', 'packets a second that the sessions send to an echo service', integer(0, 100_000_000), 0)
+  .option('--size <octets>', 'octets of an IP packet', integer(52, 1500), 64)
+  .option('--target <address>', 'the echo service behind the LNS', '192.0.2.7')
+  .addOption(
+    new Option('--echo <kind>', 'what it answers: UDP port 7, or ICMP Echo').choices(['udp', 'icmp']).default('udp'),
+  )
+  .option('--duration <seconds>', 'seconds of traffic; 0: until Ctrl-C', integer(0, 1_000_000), 10)
+  .option('--loss <part>', 'part of control and PPP negotiation messages lost here, each way', part, 0)
+  .option('--seed <n>', 'seed of the losses', integer(0, 0xffffffff), 1)
+  .option('--sequencing', 'ask for numbered data messages')
+  .option('--hello <seconds>', 'HELLO interval', integer(0, 65535), 60)
+  .addOption(new Option('--shards <n>', 'worker threads').argParser(integer(1, 64)).default(1))
+  .option('--timeout <seconds>', 'longest wait for the sessions to come up', integer(1, 100_000), 60)
+  .option('--json', 'the summary as one JSON line')
+  .option('--portable', 'node:dgram in place of system calls')
+  .action(async (options) => (await import('./dial.ts')).dial(options));
+
+program
+  .command('demo')
+  .description('server and emulator in one process, traffic through every shard, until Ctrl-C')
+  .addOption(new Option('--net <kind>', 'core side').choices(['tun', 'embedded']).default('embedded'))
+  .option('--tun <name>', 'name of the TUN device', 'lns0')
+  .addOption(shards())
+  .option('--traffic <n>', 'packets a second', integer(1, 10_000_000), 20_000)
+  .option('--duration <seconds>', 'stop by itself; 0: until Ctrl-C', integer(0, 1_000_000), 0)
+  .option('--portable', 'node:dgram in place of system calls')
+  .action(async (options) => (await import('./demo.ts')).demo(options));
+
+program
+  .command('decode')
+  .description('decode the L2TP frames of a capture')
+  .argument('<file>', 'pcap or pcapng')
+  .option('--json', 'one JSON document')
+  .option('--secret <secret>', 'shared secret, for hidden AVPs (or LNS_SECRET in the environment)')
+  .option('--port <n>', 'UDP port of L2TP', integer(1, 65535), 1701)
+  .action(async (file: string, options) => (await import('./decode.ts')).decodeFile(file, options));
+
+program
+  .command('show')
+  .description('ask a running server, as: lns show services l2tp tunnel extensive')
+  .argument('<words...>', 'the command; summary, tunnel and session stand for services l2tp ...')
+  .option('--json', 'as JSON')
+  .option('--socket <path>', "the server's Unix socket")
+  .action(async (words: string[], options) => (await import('./operate.ts')).show(words, options));
+
+program
+  .command('cli')
+  .description('operational commands at a prompt')
+  .option('--socket <path>', "the server's Unix socket")
+  .action(async (options) => (await import('./operate.ts')).cli(options));
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : USAGE;
+  else if (error instanceof LnsError) {
+    console.error(`lns: ${error.message}`);
+    process.exitCode = 1;
+  } else {
+    const { code, message, stack } = error as NodeJS.ErrnoException;
+    // A file that cannot be read is the operator's business; anything else is ours, and shown whole.
+    console.error(code?.startsWith('E') === true ? `lns: ${message}` : (stack ?? String(error)));
+    process.exitCode = 1;
+  }
+}

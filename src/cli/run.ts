@@ -1,0 +1,54 @@
+import { readFileSync } from 'node:fs';
+import { formatDiagnostics, loadConfig } from '../config/load.ts';
+import type { LnsConfig } from '../config/types.ts';
+import { ConfigError } from '../errors.ts';
+import { Lns, type NetBackEnd } from '../server/lns.ts';
+import { lineLog } from '../server/log.ts';
+import { defaultSocketPath, serveCommands } from '../server/socket.ts';
+import { Operator } from './show.ts';
+
+interface RunOptions {
+  net: NetBackEnd;
+  tun: string;
+  shards: number;
+  port: number;
+  platform: string;
+  socket?: string;
+  portable?: boolean;
+  verbose?: boolean;
+}
+
+/** Reads a configuration and prints what is to be said of it on standard error. null where it has errors. */
+export function readConfig(file: string, platform: string): LnsConfig | null {
+  const { config, diagnostics } = loadConfig(readFileSync(file, 'utf8'), platform);
+  if (diagnostics.length > 0) console.error(formatDiagnostics(diagnostics, file));
+  return config;
+}
+
+export function check(file: string, options: { platform: string }): void {
+  if (readConfig(file, options.platform) === null) process.exitCode = 1;
+  else console.log('configuration check succeeds');
+}
+
+/** Runs until SIGTERM or SIGINT, which end every tunnel with a StopCCN. */
+export async function run(file: string, options: RunOptions): Promise<void> {
+  const config = readConfig(file, options.platform);
+  if (config === null) throw new ConfigError(`${file} is not in force: the server does not start`);
+  const log = lineLog((line) => console.log(line), options.verbose === true ? 'debug' : 'info');
+  const lns = new Lns(config, { ...options, log });
+  const socketPath = options.socket ?? defaultSocketPath();
+  const operator = new Operator(lns);
+  const commands = await serveCommands(socketPath, (request) => operator.execute(request));
+  const ended = new Promise<string>((resolve) => {
+    process.once('SIGTERM', () => resolve('SIGTERM'));
+    process.once('SIGINT', () => resolve('SIGINT'));
+  });
+  try {
+    await lns.start();
+    log('info', 'commands', { socket: socketPath });
+    log('notice', 'stopping', { signal: await ended });
+    await lns.stop();
+  } finally {
+    await commands.close();
+  }
+}
