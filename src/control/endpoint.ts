@@ -547,8 +547,9 @@ export class ControlEndpoint {
 
   #begin(tunnel: Tunnel, type: number, peerSessionId: number): MessageBuilder {
     const { policy } = tunnel;
-    // An SCCRQ cannot be unhidden by a peer that does not know yet who sends it.
-    const secret = policy.hideAvps && type !== SCCRQ ? policy.secret : null;
+    // SCCRQ and SCCRP introduce the ends to each other: a receiver learns from them who speaks, and so which secret
+    // holds (xl2tpd takes it up only after them). Nothing in them is worth hiding.
+    const secret = policy.hideAvps && type !== SCCRQ && type !== SCCRP ? policy.secret : null;
     return this.#builder.begin(type, tunnel.peerId, peerSessionId, secret);
   }
   #send(tunnel: Tunnel, octets: Uint8Array, now: number, out: ControlAction[]): void {
