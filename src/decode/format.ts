@@ -69,7 +69,7 @@ export interface FrameJson {
 export function frameToJson(frame: DecodedFrame): FrameJson {
   const { header, control, ppp } = frame;
   const json: Record<string, unknown> & { frame: number } = { frame: frame.number };
-  json.time = `${frame.timeNs / 1_000_000_000n}.${(frame.timeNs % 1_000_000_000n).toString().padStart(9, '0')}`;
+  json.time = secondsText(frame.timeNs);
   if (frame.source !== null) json.source = frame.source;
   if (frame.destination !== null) json.destination = frame.destination;
   if (header !== null) {
@@ -108,6 +108,12 @@ export function frameToJson(frame: DecodedFrame): FrameJson {
   }
   if (frame.notes.length > 0) json.notes = frame.notes;
   return json;
+}
+
+/** Seconds as a decimal number with all nine digits: more than a double holds. */
+function secondsText(ns: bigint): string {
+  const digits = (ns < 0n ? -ns : ns).toString().padStart(10, '0');
+  return `${ns < 0n ? '-' : ''}${digits.slice(0, -9)}.${digits.slice(-9)}`;
 }
 
 function avpToJson(avp: DecodedAvp): Record<string, unknown> {
