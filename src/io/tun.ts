@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs';
 import { ConfigError } from '../errors.ts';
 import { cString, type Ffi, O_CLOEXEC, O_NONBLOCK, O_RDWR } from './ffi.ts';
 import { Netlink, type Prefix } from './netlink.ts';
@@ -59,6 +60,12 @@ export class Tun {
       if (index <= 0) throw ffi.error(`TUN device ${name}`);
       netlink = new Netlink(ffi);
       netlink.setLinkUp(index, options.mtu, QUEUE_LENGTH);
+      // ICMP that the path sends from our own address comes in by this device: the kernel would take it for a martian.
+      for (const [setting, value] of [
+        ['accept_local', '1'],
+        ['rp_filter', '0'],
+      ] as const)
+        writeFileSync(`/proc/sys/net/ipv4/conf/${name}/${setting}`, value);
       for (const address of options.addresses) netlink.addAddress(index, address, 32);
       return new Tun(ffi, name, index, fds, netlink);
     } catch (error) {

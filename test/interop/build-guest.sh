@@ -29,7 +29,7 @@ take() {
     done
   done
 }
-take busybox bash xl2tpd pppd iperf3 ip ping kmod sha256sum
+take busybox bash xl2tpd pppd iperf3 ip ping kmod sha256sum /usr/lib/pppd/*/*.so
 for applet in $(busybox --list); do
   [ -e "$root/usr/bin/$applet" ] || [ -e "$root/usr/sbin/$applet" ] || ln -s busybox "$root/usr/bin/$applet"
 done

