@@ -125,6 +125,7 @@ async function watch(lns: Lns, lac: Lac, end: number, interrupted: Promise<void>
   while (performance.now() < end) {
     if (await pause(Math.min(1000, end - performance.now()), interrupted)) return;
     const now = performance.now();
+    if (now - at < 500) return;
     const after = counters(lns);
     const lines = table(lns, lac, before, after, (now - at) / 1000);
     if (terminal) {

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { platformByName } from '../config/platform.ts';
 import { LnsError } from '../errors.ts';
 import { readVersion } from './version.ts';
 
@@ -33,7 +34,14 @@ const program = new Command('lns')
   .exitOverride()
   .configureOutput({ outputError: (text, write) => write(text.replace(/\n+$/, '\n')) });
 
-const platform = (): Option => new Option('--platform <name>', 'router to be: m7i, m10i or m120').default('m10i');
+const platform = (): Option =>
+  new Option('--platform <name>', 'router to be: m7i, m10i or m120').default('m10i').argParser((name: string) => {
+    try {
+      return platformByName(name).name;
+    } catch (error) {
+      throw new InvalidArgumentError(`${(error as Error).message}.`);
+    }
+  });
 const shards = (): Option =>
   new Option('--shards <n>', 'worker threads of the packet path').argParser(integer(1, 64)).default(2);
 

@@ -151,14 +151,8 @@ export class Operator {
   }
 
   #summary(json: boolean): CommandReply {
-    let controlTx = 0;
-    let controlRx = 0;
-    let sessions = 0;
-    for (const tunnel of this.#lns.tunnels.values()) {
-      controlTx += tunnel.controlTxPackets;
-      controlRx += tunnel.controlRxPackets;
-      for (const call of tunnel.calls.values()) if (call.up) sessions++;
-    }
+    const { txPackets: controlTx, rxPackets: controlRx } = this.#lns.controlTotals;
+    const sessions = this.#lns.sessionsUp;
     let dataTx = 0;
     let dataRx = 0;
     let errorTx = 0;

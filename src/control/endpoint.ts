@@ -568,6 +568,7 @@ export class ControlEndpoint {
     if (tunnel.closedUntil !== 0) return;
     tunnel.state = 'idle';
     tunnel.closedUntil = retain ? now + RETENTION_MS : now;
+    if (cause.byPeer) tunnel.transport.abandon();
     this.#leaveHalfOpen(tunnel);
     for (const session of tunnel.sessions.values())
       if (session.state !== 'idle')

@@ -190,6 +190,16 @@ export class Transport {
     return true;
   }
 
+  /** The peer has closed: nothing is to be delivered any more. Its own messages are still acknowledged. */
+  abandon(): void {
+    this.#oldestNs = this.#nextNs;
+    this.#queue.length = 0;
+    this.#inFlight = 0;
+    this.#everSent = 0;
+    this.#retransmitAt = Number.POSITIVE_INFINITY;
+    this.#waitingSince = Number.POSITIVE_INFINITY;
+  }
+
   /** Drops what was not sent yet: after StopCCN nothing else is worth delivering. */
   discardUnsent(): void {
     const unsent = this.#queue.length - this.#everSent;

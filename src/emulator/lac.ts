@@ -268,6 +268,7 @@ export class Lac {
   }
   readonly #endpointList: ControlEndpoint[] = [];
   readonly #endpointOf = new Map<number, ControlEndpoint>();
+  readonly #groupOf = new Map<number, number>();
 
   // Dialling: tunnels in order, and the calls of those that are open, as fast as rate and window allow.
 
@@ -318,6 +319,7 @@ export class Lac {
     }
     this.#opening++;
     this.#endpointOf.set(tunnelId, endpoint);
+    this.#groupOf.set(tunnelId, group);
     this.#tunnels.set(tunnelId, {
       profile,
       group,
@@ -405,7 +407,8 @@ export class Lac {
     for (const action of out) {
       if (action.do === 'transmit') {
         if (this.#loses()) continue;
-        const group = this.#tunnels.get(action.tunnelId)?.group ?? this.#currentGroup;
+        // A tunnel that has closed goes on acknowledging, by its own port.
+        const group = this.#groupOf.get(action.tunnelId) ?? this.#currentGroup;
         if (this.#sender !== null) this.#sender.send(this.#fds[group]!, action.octets, action.to);
         else this.#sockets[group]?.send(action.octets, action.to.port, action.to.address);
         continue;

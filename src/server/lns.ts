@@ -156,6 +156,8 @@ export class Lns {
   readonly #random: RandomSource = new SystemRandom();
   readonly #crypto = new WasmCrypto();
   readonly #md5 = (...parts: Uint8Array[]): Uint8Array => this.#crypto.md5(...parts);
+  /** Control messages of all tunnels since the start. */
+  readonly controlTotals = { txPackets: 0, txOctets: 0, rxPackets: 0, rxOctets: 0 };
   readonly #ids: TunnelIdPool;
   readonly #ffi: Ffi | null;
   readonly #sender: DatagramSender | null;
@@ -331,6 +333,8 @@ export class Lns {
     if (this.#stopping && gateway.socket === null) return;
     const out: ControlAction[] = [];
     gateway.endpoint.receive(octets, source, this.#now(), out);
+    this.controlTotals.rxPackets++;
+    this.controlTotals.rxOctets += octets.length;
     if (octets.length >= 6) {
       const tunnel = this.#tunnels.get((octets[4]! << 8) | octets[5]!);
       if (tunnel !== undefined) {
@@ -362,6 +366,8 @@ export class Lns {
     for (const action of out) {
       if (action.do === 'transmit') {
         const tunnel = this.#tunnels.get(action.tunnelId);
+        this.controlTotals.txPackets++;
+        this.controlTotals.txOctets += action.octets.length;
         if (tunnel !== undefined) {
           tunnel.controlTxPackets++;
           tunnel.controlTxOctets += action.octets.length;
@@ -514,9 +520,8 @@ export class Lns {
       random: this.#random,
       md5: this.#md5,
       mru: MTU,
-      authentication: this.#profileOf(call).authenticationOrder.includes('none')
-        ? []
-        : [tunnel.client.pppAuthentication],
+      // `none` first: nobody is asked. Behind another method it is for users whom that one does not know.
+      authentication: this.#profileOf(call).authenticationOrder[0] === 'none' ? [] : [tunnel.client.pppAuthentication],
       name: tunnel.gateway.gatewayName ?? this.config.hostName ?? hostname(),
       compression: true,
     });
@@ -611,7 +616,9 @@ export class Lns {
   }
 
   #checkUser(call: Call, request: Extract<PppAction, { do: 'authenticate' }>): boolean {
-    const user = this.#profileOf(call).clients.get(request.name);
+    const { clients, authenticationOrder } = this.#profileOf(call);
+    const user = clients.get(request.name);
+    if (user === undefined && authenticationOrder.includes('none')) return true;
     const secret = request.method === 'pap' ? user?.papPassword : user?.chapSecret;
     // The same work is done for an unknown user as for a known one.
     const passed = request.verify(Buffer.from(secret ?? '\0', 'utf8')) && secret !== undefined && secret !== null;

@@ -88,7 +88,19 @@ test('PAP works as well; a packet larger than the MRU with DF is answered by ICM
       /From 100\.64\.255\.1 .*Frag needed and DF set \(mtu = 1450\)|mtu = 1450|message too long, mtu=1450/i,
     );
     const capture = join(lab.folder, 'end.pcap');
-    const tcpdump = lab.background(lab.lns, 'tcpdump', '-i', 'lac0', '-w', capture, '-U', 'udp', 'port', '1701');
+    const tcpdump = lab.background(
+      lab.lns,
+      'tcpdump',
+      '-i',
+      'lac0',
+      '-w',
+      capture,
+      '-U',
+      '--immediate-mode',
+      'udp',
+      'port',
+      '1701',
+    );
     await new Promise((resolve) => setTimeout(resolve, 1000));
     assert.equal(await lab.stopLns(), 0);
     await new Promise((resolve) => setTimeout(resolve, 500));

@@ -1,0 +1,105 @@
+// Wireshark's decoder as judge of every kind of packet that the server and the emulator send.
+import assert from 'node:assert/strict';
+import { execFileSync, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { Operator } from '../../src/cli/show.ts';
+import { configuration, Pair } from '../server/pair.ts';
+import { needs } from '../support/needs.ts';
+
+test('tshark finds nothing malformed in what server and emulator send, and every kind of message is there', async (t) => {
+  if (!needs(t, 'root', 'tshark', 'tcpdump')) return;
+  const folder = mkdtempSync(join(tmpdir(), 'lns-tshark-'));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const capture = join(folder, 'run.pcap');
+  const pair = await Pair.start(
+    configuration({ group: 'hello-interval 1;', client: 'shared-secret "test secret"; ppp-authentication chap;' }),
+  );
+  const { port } = pair.lns.listening[0]!;
+  const tcpdump = spawn(
+    'tcpdump',
+    ['-i', 'lo', '-w', capture, '-U', '--immediate-mode', '-Z', 'root', 'udp', 'port', String(port)],
+    {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    },
+  );
+  await new Promise<void>((resolve) =>
+    tcpdump.stderr.on('data', (chunk: Buffer) => {
+      if (chunk.toString().includes('listening')) resolve();
+    }),
+  );
+  try {
+    const lac = await pair.dial({ tunnels: 2, sessionsPerTunnel: 2, hideAvps: true });
+    assert.equal((await lac.settled(5000)).sessionsUp, 4);
+    await pair.traffic(lac, 200, 300);
+    const numbered = await pair.dial({ hostName: 'numbered', sequencing: true });
+    assert.equal((await numbered.settled(5000)).sessionsUp, 1);
+    await pair.traffic(numbered, 100, 200);
+    const wrong = await pair.dial({ password: 'no' });
+    await wrong.settled(5000);
+    await new Promise((resolve) => setTimeout(resolve, 2500)); // HELLOs
+    const operator = new Operator(pair.lns);
+    operator.execute({ words: 'clear services l2tp session user user'.split(' '), json: false });
+    await pair.until(() => pair.lns.sessionsUp === 0);
+  } finally {
+    await pair.close();
+  }
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  tcpdump.kill('SIGINT');
+  await new Promise((resolve) => tcpdump.on('exit', resolve));
+  const tshark = (...args: string[]): string =>
+    execFileSync('tshark', ['-r', capture, '-d', `udp.port==${port},l2tp`, ...args], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+      maxBuffer: 64 << 20,
+    });
+  assert.equal(tshark('-Y', '_ws.malformed || _ws.short'), '', 'no frame is malformed');
+  const frames = tshark('-Y', 'l2tp', '-T', 'fields', '-e', 'frame.number').trim().split('\n').length;
+  assert.ok(frames > 200);
+  const types = new Set(
+    tshark('-Y', 'l2tp.avp.message_type', '-T', 'fields', '-e', 'l2tp.avp.message_type').split(/\s+|,/).filter(Boolean),
+  );
+  for (const [type, name] of [
+    ['1', 'SCCRQ'],
+    ['2', 'SCCRP'],
+    ['3', 'SCCCN'],
+    ['4', 'StopCCN'],
+    ['6', 'HELLO'],
+    ['10', 'ICRQ'],
+    ['11', 'ICRP'],
+    ['12', 'ICCN'],
+    ['14', 'CDN'],
+  ])
+    assert.ok(types.has(type!), `${name} was sent`);
+  const some = (filter: string): boolean => tshark('-Y', filter, '-c', '2000').trim() !== '';
+  for (const filter of [
+    'l2tp.type == 1 && l2tp.length == 12', // ZLB
+    'l2tp.avp.hidden == 1',
+    'l2tp.type == 0 && l2tp.seq_bit == 1',
+    'lcp && ppp.code == 1',
+    'lcp && ppp.code == 2',
+    'lcp && ppp.code == 5',
+    'lcp && ppp.code == 6',
+    'chap.code == 1',
+    'chap.code == 2',
+    'chap.code == 3',
+    'chap.code == 4',
+    'ipcp && ppp.code == 1',
+    'ipcp && ppp.code == 3',
+    'l2tp && udp.port == 7',
+  ])
+    assert.ok(some(filter), filter);
+  // Checksums of the inner packets; the outer ones are loopback's business.
+  const checked = tshark(
+    ...['-o', 'ip.check_checksum:TRUE', '-o', 'udp.check_checksum:TRUE', '-Y', 'l2tp && udp.port == 7', '-T', 'fields'],
+    ...['-e', 'ip.checksum.status', '-e', 'udp.checksum.status'],
+  );
+  const inner = checked.trim().split('\n');
+  assert.ok(inner.length > 50);
+  for (const line of inner) {
+    const [ip, udp] = line.split('\t').map((field) => field.split(',').at(-1));
+    assert.deepEqual([ip, udp], ['1', '1'], 'Good');
+  }
+});

@@ -1,0 +1,123 @@
+// A server and an emulator in this process, over real UDP on loopback.
+import { loadConfig } from '../../src/config/load.ts';
+import { Lac, type LacOptions, type LacProfile } from '../../src/emulator/lac.ts';
+import { Lns, type LnsOptions } from '../../src/server/lns.ts';
+import { type Fields, formatEvent } from '../../src/server/log.ts';
+
+/** A configuration; `users` and `pool` replace what stands there by default. */
+export const configuration = (
+  options: { users?: string; pool?: string; client?: string; group?: string; access?: string } = {},
+): string => `
+system { host-name lns-test; }
+services { l2tp { tunnel-group test {
+  l2tp-access-profile lacs; ppp-access-profile users;
+  local-gateway address 127.0.0.1; service-interface sp-1/2/0; ${options.group ?? ''}
+} } }
+access {
+  address-pool clients { ${options.pool ?? 'address 100.64.0.0/16;'} }
+  group-profile defaults { ppp { framed-pool clients; primary-dns 192.0.2.53; } }
+  profile lacs { client * { l2tp { ${options.client ?? 'shared-secret "test secret";'} } user-group-profile defaults; } }
+  profile users { ${options.users ?? 'client user { chap-secret "password"; pap-password "password"; }'} }
+  ${options.access ?? ''}
+}
+interfaces { sp-1/2/0 {
+  unit 0 { family inet { address 100.64.255.1/32; } }
+  unit 10 { dial-options { l2tp-interface-id one; dedicated; } family inet; }
+  unit 11 { dial-options { l2tp-interface-id one; dedicated; } family inet { address 100.64.255.11/32; } }
+  unit 20 { dial-options { l2tp-interface-id many; shared; } family inet; }
+} }
+`;
+
+export interface Event {
+  event: string;
+  fields: Fields;
+}
+
+export class Pair {
+  readonly lns: Lns;
+  readonly events: Event[] = [];
+  lines = '';
+  readonly #lacs: Lac[] = [];
+
+  private constructor(config: string, options: Partial<LnsOptions>) {
+    const loaded = loadConfig(config, 'm10i');
+    if (loaded.config === null) throw new Error(JSON.stringify(loaded.diagnostics));
+    this.lns = new Lns(loaded.config, {
+      net: 'embedded',
+      tun: 'lns0',
+      shards: 2,
+      port: 0,
+      tunnels: 1000,
+      sessions: 20_000,
+      log: (severity, event, fields = {}) => {
+        this.events.push({ event, fields });
+        this.lines += `${formatEvent(new Date(), severity, event, fields)}\n`;
+      },
+      ...options,
+    });
+  }
+  static async start(config = configuration(), options: Partial<LnsOptions> = {}): Promise<Pair> {
+    const pair = new Pair(config, options);
+    await pair.lns.start();
+    return pair;
+  }
+  /** An emulator that dials the server. */
+  async dial(profile: Partial<LacProfile> = {}, options: Partial<LacOptions> = {}): Promise<Lac> {
+    const lac = new Lac({
+      profiles: [
+        {
+          server: this.lns.listening[0]!,
+          tunnels: 1,
+          sessionsPerTunnel: 1,
+          hostName: 'lac-%d',
+          secret: 'test secret',
+          hideAvps: false,
+          user: 'user',
+          password: 'password',
+          methods: ['chap-md5', 'pap'],
+          sequencing: false,
+          ...profile,
+        },
+      ],
+      localAddress: '127.0.0.1',
+      onePort: false,
+      shards: 1,
+      setupRate: 0,
+      traffic: { kind: 'udp', target: '192.0.2.7', octets: 64, burst: 4 },
+      loss: 0,
+      seed: 1,
+      helloIntervalMs: 60_000,
+      ...options,
+    });
+    this.#lacs.push(lac);
+    await lac.start();
+    return lac;
+  }
+  /** Waits until `condition` holds. @throws Error after `timeoutMs` */
+  async until(condition: () => boolean, timeoutMs = 5000): Promise<void> {
+    const end = performance.now() + timeoutMs;
+    while (!condition()) {
+      if (performance.now() > end) throw new Error(`it did not happen within ${timeoutMs} ms:\n${this.lines}`);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  }
+  /** Traffic for `ms`, and what came back once it has settled. */
+  async traffic(lac: Lac, packetsPerSecond: number, ms: number): Promise<Lac['traffic']> {
+    lac.setTraffic(packetsPerSecond);
+    await new Promise((resolve) => setTimeout(resolve, ms));
+    lac.setTraffic(0);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    return lac.traffic;
+  }
+  drops(): Record<string, number> {
+    const all: Record<string, number> = {};
+    for (let shard = 0; shard < this.lns.plane.shards; shard++)
+      for (const [name, count] of Object.entries(this.lns.plane.counters(shard).drops))
+        all[name] = (all[name] ?? 0) + count;
+    return all;
+  }
+  async close(): Promise<void> {
+    for (const lac of this.#lacs) await lac.stop();
+    await this.lns.stop();
+  }
+}
