@@ -33,11 +33,14 @@ export class TestPath {
   readonly inject: Ring;
   now = 1000;
 
-  constructor(core: number = layout.CORE_TUN, gso = false) {
+  constructor(
+    core: number = layout.CORE_TUN,
+    gso = false,
+    sizes: { tunnels: number; sessions: number } = { tunnels: 64, sessions: 1024 },
+  ) {
     this.plan = planMemory({
-      tunnels: 64,
-      sessions: 1024,
-      addresses: 2048,
+      ...sizes,
+      addresses: sizes.sessions * 2,
       shards: 1,
       controlRingOctets: 65536,
       accessRingOctets: 65536,

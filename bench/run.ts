@@ -1,0 +1,12 @@
+// npm run bench [-- NAME …] [--smoke]: every bench in turn, one JSON line a result.
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+const flags = process.argv.slice(2).filter((word) => word.startsWith('--'));
+const named = process.argv.slice(2).filter((word) => !word.startsWith('--'));
+const benches = named.length > 0 ? named : ['codec', 'path', 'worker', 'whole'];
+for (const name of benches) {
+  const file = fileURLToPath(new URL(`${name}.ts`, import.meta.url));
+  const { status } = spawnSync(process.execPath, [file, ...flags], { stdio: 'inherit' });
+  if (status !== 0) process.exit(status ?? 1);
+}
