@@ -191,7 +191,9 @@ export function parseControlMessage(
         faulty(general(ERROR_VENDOR, `${AVP_DEFINITIONS[attribute]!.name} is missing`));
         break;
       }
-    for (const attribute of [AVP.assignedTunnelId, AVP.assignedSessionId, AVP.receiveWindowSize]) {
+    // In StopCCN and CDN an ID of 0 says that none was assigned (sections 4.4.3, 4.4.4).
+    const ids = type === STOPCCN || type === CDN ? [] : [AVP.assignedTunnelId, AVP.assignedSessionId];
+    for (const attribute of [...ids, AVP.receiveWindowSize]) {
       const value = values.get(attribute);
       if (value !== undefined && be16(value, 0) === 0)
         faulty(general(ERROR_VALUE, `${AVP_DEFINITIONS[attribute]!.name} is 0`));
