@@ -200,10 +200,8 @@ export class ControlEndpoint {
   ): void {
     const { transport } = tunnel;
     tunnel.heardAt = now;
-    if (!transport.acknowledge(nr, now, this.#sendList)) {
-      this.#discard('nr', tunnel.peer, out);
-      return;
-    }
+    // An Nr outside what was sent says nothing; a message that was overtaken carries an old one.
+    if (!transport.acknowledge(nr, now, this.#sendList)) this.#discard('nr', tunnel.peer, out);
     this.#drain(tunnel, out);
     if (from !== end) {
       const message = octets.subarray(0, end);

@@ -143,9 +143,9 @@ export class Lcp extends ControlProtocol {
         case LCP_MAGIC:
           if (value.length !== 4 || be32(value, 0) === 0) naked.push({ type, value: octets32(this.#newMagic()) });
           else if (be32(value, 0) === this.#magic && this.#wantMagic) {
-            // Section 6.4: our own request has come back, or a coincidence.
+            // Section 6.4: our own request has come back, or a coincidence. Nothing else in it is worth an answer.
             this.#loops++;
-            naked.push({ type, value: octets32(this.#newMagic()) });
+            return { code: CONFIGURE_NAK, options: [{ type, value: octets32(this.#newMagic()) }] };
           } else peer.magic = be32(value, 0);
           break;
         case LCP_PFC:

@@ -29,7 +29,8 @@ export class PppSession implements LcpOwner, IpcpOwner {
 
   /** The name that was authenticated. */
   get name(): string {
-    return this.#auth instanceof Authenticator ? this.#auth.name : this.#options.name;
+    if (this.#options.role === 'client') return this.#options.name;
+    return this.#auth instanceof Authenticator ? this.#auth.name : '';
   }
   get authMethod(): AuthMethod | null {
     return this.#options.role === 'server' ? this.lcp.method : this.lcp.demanded;

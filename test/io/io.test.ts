@@ -1,0 +1,154 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import dgram from 'node:dgram';
+import { type TestContext, test } from 'node:test';
+import { SystemError } from '../../src/errors.ts';
+import { type Ffi, MSG_DONTWAIT, openFfi } from '../../src/io/ffi.ts';
+import { Ticker } from '../../src/io/ticker.ts';
+import { Tun } from '../../src/io/tun.ts';
+import { DatagramSender, openSocketGroup, openUdpSocket } from '../../src/io/udp.ts';
+import {
+  decodeSockaddr,
+  encodeSockaddr,
+  formatAddress,
+  parseAddress,
+  parseIpv4,
+  parseIpv6,
+} from '../../src/wire/address.ts';
+import { needs } from '../support/needs.ts';
+
+const ffiOf = (t: TestContext): Ffi | null => {
+  const ffi = openFfi();
+  if (ffi === null) t.skip('needs Linux and koffi');
+  return ffi;
+};
+function drain(ffi: Ffi, fd: number): number[] {
+  const buffer = new Uint8Array(2048);
+  const lengths: number[] = [];
+  for (;;) {
+    const octets = ffi.recv(fd, ffi.addressOf(buffer), buffer.length, MSG_DONTWAIT);
+    if (octets < 0) return lengths;
+    lengths.push(octets);
+  }
+}
+
+test('addresses: text and sockaddr agree, over IPv4 and IPv6', () => {
+  for (const text of [
+    '192.0.2.1',
+    '0.0.0.0',
+    '255.255.255.255',
+    '2001:db8::1',
+    '::',
+    '::1',
+    'fe80::1:2:3',
+    '2001:db8:0:1::',
+  ])
+    assert.equal(formatAddress(parseAddress(text)), text);
+  for (const text of ['1.2.3', '1.2.3.4.5', '256.1.1.1', '01.2.3.4', '1..2.3', '', 'a.b.c.d'])
+    assert.equal(parseIpv4(text), null);
+  for (const text of [':::', '1:2', '1:2:3:4:5:6:7:8:9', 'g::', '1::2::3']) assert.equal(parseIpv6(text), null);
+  for (const peer of [
+    { address: '192.0.2.1', port: 1701 },
+    { address: '2001:db8::7', port: 65535 },
+  ])
+    assert.deepEqual(decodeSockaddr(encodeSockaddr(peer)), peer);
+});
+
+test('the kernel steers by the header: control and runts to socket 0, data by Tunnel ID', async (t) => {
+  const ffi = ffiOf(t);
+  if (ffi === null) return;
+  for (const address of ['127.0.0.1', '::1']) {
+    const shards = 4;
+    const group = openSocketGroup(ffi, { address, port: 0 }, shards);
+    t.after(() => group.close());
+    const sender = new DatagramSender(ffi);
+    const from = openUdpSocket(ffi, { address, port: 0 });
+    t.after(() => ffi.close(from.fd));
+    const wanted = new Array<number>(shards + 1).fill(0);
+    const send = (octets: number[], socket: number): void => {
+      assert.ok(sender.send(from.fd, new Uint8Array(octets), { address, port: group.port }));
+      wanted[socket]!++;
+    };
+    for (let tunnel = 1; tunnel <= 12; tunnel++) {
+      send([0x00, 2, 0, tunnel, 0, 1, 0, 0], 1 + (tunnel % shards));
+      send([0x40, 2, 0, 10, 0, tunnel, 0, 1, 0, 0], 1 + (tunnel % shards));
+      send([0x4a, 2, 0, 18, 0, tunnel, 0, 1, 0, 0, 0, 0, 0, 0], 1 + (tunnel % shards));
+      send([0xc8, 2, 0, 12, 0, tunnel, 0, 0, 0, 0, 0, 0], 0);
+    }
+    send([0x40], 0);
+    send([], 0);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    assert.deepEqual(
+      group.fds.map((fd) => drain(ffi, fd).length),
+      wanted,
+      address,
+    );
+    assert.ok(group.receiveBufferOctets >= 100_000);
+  }
+});
+
+test('an address in use is said to be in use', async (t) => {
+  const ffi = ffiOf(t);
+  if (ffi === null) return;
+  const other = dgram.createSocket('udp4');
+  await new Promise<void>((resolve) => other.bind(0, '127.0.0.1', resolve));
+  t.after(() => other.close());
+  const port: number = other.address().port;
+  assert.throws(
+    () => openSocketGroup(ffi, { address: '127.0.0.1', port }, 1),
+    (error: unknown) =>
+      error instanceof SystemError && error.errorName === 'EADDRINUSE' && /another process listens/.test(error.message),
+  );
+  assert.throws(() => openSocketGroup(ffi, { address: '192.0.2.77', port: 0 }, 1), /no interface of this machine/);
+});
+
+test('a TUN device comes up with its addresses and routes in bulk, and goes away without a trace', (t) => {
+  if (!needs(t, 'root', 'ip')) return;
+  const ffi = openFfi()!;
+  const tun = Tun.open(ffi, { name: 'lnstest%d', queues: 2, mtu: 1400, addresses: ['198.18.255.1'] });
+  const ip = (...args: string[]): string => execFileSync('ip', args, { encoding: 'utf8' });
+  try {
+    assert.equal(tun.fds.length, 2);
+    assert.match(ip('addr', 'show', 'dev', tun.name), /mtu 1400 [\s\S]*inet 198\.18\.255\.1\/32/);
+    const prefixes = Array.from({ length: 10_000 }, (_, i) => ({ address: `198.18.${i >> 8}.${i & 255}`, length: 32 }));
+    tun.addRoutes(prefixes);
+    tun.addRoutes(prefixes.slice(0, 10)); // again: replaced
+    assert.equal(ip('route', 'show', 'dev', tun.name).trim().split('\n').length, 10_000);
+    tun.deleteRoutes(prefixes);
+    tun.deleteRoutes(prefixes.slice(0, 10)); // gone already: no error
+    assert.equal(ip('route', 'show', 'dev', tun.name).trim(), '');
+    assert.throws(() => tun.addRoutes([{ address: '198.18.0.1', length: 24 }]), /EINVAL/);
+  } finally {
+    tun.close();
+  }
+  assert.doesNotMatch(ip('-br', 'link'), new RegExp(tun.name));
+});
+
+test('what a device cannot be named is said', (t) => {
+  const ffi = ffiOf(t);
+  if (ffi === null) return;
+  assert.throws(
+    () => Tun.open(ffi, { name: 'a-name-that-is-too-long', queues: 1, mtu: 1500, addresses: [] }),
+    /1 to 15 characters/,
+  );
+});
+
+test('the ticker calls back at the nearest deadline, also when a nearer one comes', async () => {
+  let deadline = performance.now() + 500;
+  const calls: number[] = [];
+  const ticker = new Ticker(
+    () => deadline,
+    (now) => {
+      calls.push(now);
+      deadline = Number.POSITIVE_INFINITY;
+    },
+  );
+  ticker.arm();
+  const near = performance.now() + 30;
+  deadline = near;
+  ticker.arm();
+  await new Promise((resolve) => setTimeout(resolve, 120));
+  assert.equal(calls.length, 1);
+  assert.ok(calls[0]! >= near - 1);
+  ticker.stop();
+});
