@@ -23,7 +23,7 @@ const ffiOf = (t: TestContext): Ffi | null => {
   return ffi;
 };
 function drain(ffi: Ffi, fd: number): number[] {
-  const buffer = new Uint8Array(2048);
+  const buffer: Uint8Array = new Uint8Array(2048);
   const lengths: number[] = [];
   for (;;) {
     const octets = ffi.recv(fd, ffi.addressOf(buffer), buffer.length, MSG_DONTWAIT);
@@ -79,7 +79,7 @@ test('the kernel steers by the header: control and runts to socket 0, data by Tu
     send([], 0);
     await new Promise((resolve) => setTimeout(resolve, 20));
     assert.deepEqual(
-      group.fds.map((fd) => drain(ffi, fd).length),
+      group.fds.map((fd): number => drain(ffi, fd).length),
       wanted,
       address,
     );
