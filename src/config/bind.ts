@@ -1,6 +1,7 @@
 import { parseIpv4, parseIpv6 } from '../wire/address.ts';
 import { parseCurly, type RawStatement, type Word } from './parse.ts';
 import { REDUNDANT_INTERFACE, ROOT, SERVICE_INTERFACE, type Statement, type ValueType } from './schema.ts';
+import { decodeSecret9, isSecret9 } from './secret9.ts';
 import type { Diagnostic } from './types.ts';
 
 /** A statement of the configuration, bound to its declaration. */
@@ -26,6 +27,8 @@ export interface ConfigTree {
   readonly root: ConfigNode;
   readonly groups: ReadonlyMap<string, ConfigNode>;
   readonly diagnostics: Diagnostic[];
+  /** The text could not be read to its end. */
+  readonly cutOff: boolean;
 }
 
 const ROOT_STATEMENT: Statement = {
@@ -43,6 +46,12 @@ const OTHER_INTERFACE: Statement = {
   status: 'opaque',
   description: 'An interface',
 };
+
+/** Any other statement where a router has many that are none of L2TP's. */
+const OTHER_STATEMENT: Statement = { ...OTHER_INTERFACE, keyword: '', description: 'Another statement' };
+const OPEN: ReadonlySet<Statement> = new Set(
+  ROOT.filter(({ keyword }) => keyword === 'system' || keyword === 'services'),
+);
 
 const newNode = (statement: Statement, key: string | null, at: { line: number; column: number }): ConfigNode => ({
   statement,
@@ -84,8 +93,11 @@ export function checkValue(type: ValueType, value: string): string | null {
       return type.pattern === undefined || type.pattern.test(value)
         ? null
         : (type.message ?? `invalid value '${value}'`);
-    case 'secret':
-      return value.length === 0 ? 'the secret is empty' : null;
+    case 'secret': {
+      if (value.length === 0) return 'the secret is empty';
+      const octets = isSecret9(value) ? decodedLength(value) : value.length;
+      return octets <= type.max ? null : `Must be a string of ${type.max} characters or less`;
+    }
     case 'ipv4':
       return parseIpv4(value) === null ? `invalid value '${value}': an IPv4 address is expected` : null;
     case 'address':
@@ -98,6 +110,14 @@ export function checkValue(type: ValueType, value: string): string | null {
       return type.values.includes(value)
         ? null
         : `invalid value '${value}': one of ${type.values.join(', ')} is expected`;
+  }
+}
+/** Of a `$9$` secret; 0 where it is none, which the checks say. */
+function decodedLength(secret: string): number {
+  try {
+    return decodeSecret9(secret).length;
+  } catch {
+    return 0;
   }
 }
 /** "192.0.2.0/24" or an address alone. */
@@ -138,7 +158,7 @@ export function parseConfig(text: string): ConfigTree {
       message: fault.message,
       syntax: true,
     });
-  const tree = { root, groups, diagnostics };
+  const tree = { root, groups, diagnostics, cutOff: fault !== null };
   inherit(tree);
   return tree;
 }
@@ -179,18 +199,27 @@ class Binder {
       if (!word.quoted && (word.text === 'apply-groups' || word.text === 'apply-groups-except')) {
         const names = [...words.slice(at + 1), ...(raw.list ?? [])].map((one) => one.text);
         if (names.length === 0) this.#error(word, here, written, 'missing argument.');
-        (word.text === 'apply-groups' ? node.applyGroups : node.exceptGroups).push(...names);
+        const list = word.text === 'apply-groups' ? node.applyGroups : node.exceptGroups;
+        for (const name of names) list.push(name);
         return;
       }
       const statement = this.#find(node, word);
       if (statement === null) {
-        this.#error(word, here, written, `syntax error: ${word.text}`);
+        // Behind a mistyped keyword there may be a secret, and an unquoted secret may have a second word.
+        const ofSecret = words.slice(0, at).some((one) => SECRETS.has(one.text));
+        const shown = ofSecret ? '...' : word.text;
+        const rest = words.slice(at + 1);
+        const safe = !ofSecret && (rest.length === 0 || (here[0] !== 'access' && !rest.some((one) => one.quoted)));
+        const known = words.slice(0, at).map((one) => one.text);
+        const hidden = [...(ofSecret ? [withoutSecrets(words)] : [...known, word.text, '...'])].join(' ');
+        this.#error(word, here, safe ? written : hidden, `syntax error: ${shown}`);
         return;
       }
       if (statement.status === 'opaque') {
         // Another part of a router: kept by name alone.
-        if (!node.children.some((child) => child.statement === statement && child.key === word.text)) {
-          const child = newNode(statement, statement.kind === 'list' ? word.text : null, word);
+        const key = statement.kind === 'list' ? word.text : null;
+        if (!node.children.some((child) => child.statement === statement && child.key === key)) {
+          const child = newNode(statement, key, word);
           child.inactive = raw.inactive;
           node.children.push(child);
         }
@@ -263,7 +292,8 @@ class Binder {
       if (/^rsp\d/.test(word.text)) return REDUNDANT_INTERFACE;
       return OTHER_INTERFACE;
     }
-    return node.statement.children?.find((one) => one.keyword === word.text) ?? null;
+    const found = node.statement.children?.find((one) => one.keyword === word.text);
+    return found ?? (OPEN.has(node.statement) ? OTHER_STATEMENT : null);
   }
 
   #child(node: ConfigNode, statement: Statement, key: string | null, at: Word): ConfigNode {
@@ -355,11 +385,27 @@ function matches(pattern: ConfigNode, node: ConfigNode): boolean {
   if (pattern.key === null || node.key === null) return pattern.key === node.key;
   const wildcard = /^<(.*)>$/.exec(pattern.key);
   if (wildcard === null) return pattern.key === node.key;
-  const glob = wildcard[1]!
-    .replace(/[.+^${}()|\\]/g, '\\$&')
-    .replace(/\*+/g, '.*')
-    .replace(/\?/g, '.');
-  return new RegExp(`^${glob}$`).test(node.key);
+  return globMatches(wildcard[1]!, node.key);
+}
+/** `*` for any characters, `?` for one; no more than pattern times text steps. */
+function globMatches(pattern: string, text: string): boolean {
+  let p = 0;
+  let star = -1;
+  let resume = 0;
+  for (let t = 0; t < text.length; ) {
+    if (pattern[p] === '*') {
+      star = p++;
+      resume = t;
+    } else if (p < pattern.length && (pattern[p] === '?' || pattern[p] === text[t])) {
+      p++;
+      t++;
+    } else if (star >= 0) {
+      p = star + 1;
+      t = ++resume;
+    } else return false;
+  }
+  while (pattern[p] === '*') p++;
+  return p === pattern.length;
 }
 function merge(node: ConfigNode, source: ConfigNode, group: string): void {
   for (const child of source.children) {

@@ -16,6 +16,8 @@ export interface LoadedConfig {
 export function loadConfig(text: string, platform: string): LoadedConfig {
   const router = platformByName(platform);
   const tree = parseConfig(text);
+  // What a fault of the language has cut off cannot be checked.
+  if (tree.cutOff) return { config: null, diagnostics: tree.diagnostics };
   const config = resolveConfig(tree, router);
   const failed = tree.diagnostics.some((one) => one.severity === 'error');
   return { config: failed ? null : config, diagnostics: tree.diagnostics };

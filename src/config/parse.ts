@@ -37,12 +37,16 @@ const PUNCTUATION = '{};[]';
 /** Tags before a statement that only `load` gives a meaning. */
 const LOAD_TAGS = new Set(['replace:', 'delete:']);
 
+const SPACE = /\s/;
+
 /** Cuts the text into words. Linear in its length. */
 class Lexer {
   readonly #text: string;
   #at = 0;
   #line = 1;
   #lineStart = 0;
+  /** Line on which the last token ended: a comment there belongs to no statement. */
+  #lastLine = 0;
   fault: { line: number; column: number; message: string } | null = null;
   constructor(text: string) {
     this.#text = text;
@@ -57,12 +61,12 @@ class Lexer {
         this.#at++;
         this.#line++;
         this.#lineStart = this.#at;
-      } else if (c === ' ' || c === '\t' || c === '\r' || c === '\f') this.#at++;
+      } else if (c === ' ' || c === '\t' || SPACE.test(c)) this.#at++;
       else if (c === '#') {
         const end = text.indexOf('\n', this.#at);
         const line = text.slice(this.#at, end < 0 ? text.length : end);
         // Lines with ## are the system's own.
-        if (!line.startsWith('##')) comment = line.slice(1).trim();
+        if (!line.startsWith('##') && this.#line !== this.#lastLine) comment = line.slice(1).trim();
         this.#at = end < 0 ? text.length : end;
       } else if (c === '/' && text[this.#at + 1] === '*') {
         const end = text.indexOf('*/', this.#at + 2);
@@ -71,7 +75,8 @@ class Lexer {
           this.#at = text.length;
           continue;
         }
-        comment = text.slice(this.#at + 2, end).trim();
+        const trails = this.#line === this.#lastLine && /^[ \t\r]*(\n|$)/.test(text.slice(end + 2, end + 66));
+        if (!trails) comment = text.slice(this.#at + 2, end).trim();
         for (let i = this.#at; i < end; i++)
           if (text[i] === '\n') {
             this.#line++;
@@ -118,6 +123,7 @@ class Lexer {
     return this.#at - this.#lineStart + 1;
   }
   #token(kind: Token['kind'], text: string, quoted: boolean, comment: string | null): Token {
+    this.#lastLine = this.#line;
     return { kind, text, quoted, line: this.#line, column: this.#column(), comment };
   }
 }

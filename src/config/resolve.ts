@@ -74,9 +74,13 @@ class Resolver {
     const access = child(root, 'access');
     for (const node of entries(access, 'address-pool')) this.#pool(node);
     for (const node of entries(access, 'group-profile')) this.#checkGroupProfile(node);
+    for (const node of entries(access, 'profile'))
+      if (entries(node, 'client').some(isTunnelClient)) this.#tunnelProfileNames.add(node.key!);
     for (const node of entries(access, 'profile')) this.#profile(node, access);
+    for (const finish of this.#pendingTunnels) finish();
     this.#checkInterfaces(child(root, 'interfaces'));
     const l2tp = child(child(root, 'services'), 'l2tp');
+    this.#checkTraces(child(l2tp, 'traceoptions'));
     const groups: TunnelGroup[] = [];
     const gateways = new Map<string, string>();
     for (const node of entries(l2tp, 'tunnel-group')) {
@@ -104,7 +108,8 @@ class Resolver {
   #walkStatus(node: ConfigNode, path: readonly string[]): void {
     for (const one of node.children) {
       if (one.inactive) continue;
-      const name = one.key === null ? one.statement.keyword : `${one.statement.keyword} ${one.key}`;
+      const bare = one.statement.keyword === 'interface' || one.statement.keyword === '';
+      const name = one.key === null ? one.statement.keyword : bare ? one.key : `${one.statement.keyword} ${one.key}`;
       if (one.statement.status === 'opaque') {
         this.#report(
           'warning',
@@ -195,8 +200,7 @@ class Resolver {
     const name = node.key!;
     const path = ['access', `profile ${name}`];
     const clients = entries(node, 'client');
-    const isTunnel = (client: ConfigNode): boolean =>
-      child(client, 'l2tp') !== null || value(client, 'user-group-profile') !== null;
+    const isTunnel = isTunnelClient;
     const isUser = (client: ConfigNode): boolean =>
       child(client, 'ppp') !== null || value(client, 'pap-password') !== null || value(client, 'chap-secret') !== null;
     const tunnels = clients.filter(isTunnel);
@@ -251,6 +255,7 @@ class Resolver {
     return map;
   }
   readonly #pendingTunnels: (() => void)[] = [];
+  readonly #tunnelProfileNames = new Set<string>();
 
   #checkClient(client: ConfigNode, access: ConfigNode | null, path: readonly string[], tunnel: boolean): void {
     if (tunnel) {
@@ -333,7 +338,7 @@ class Resolver {
     const pppProfile = profileName === null ? null : (this.#users.get(profileName) ?? null);
     if (profileName !== null && pppProfile === null)
       this.#error(client, path, `ppp-profile ${profileName}`, 'referenced access profile must be defined');
-    else if (profileName !== null && this.#tunnels.get(profileName)!.clients.size > 0)
+    else if (profileName !== null && this.#tunnelProfileNames.has(profileName))
       this.#error(
         client,
         path,
@@ -359,6 +364,22 @@ class Resolver {
       pppProfile,
       userDefaults: attributes(child(entry(access, 'group-profile', value(client, 'user-group-profile') ?? ''), 'ppp')),
     };
+  }
+
+  /** Details of protocol traces need a flag that traces protocols. */
+  #checkTraces(traces: ConfigNode | null): void {
+    if (traces === null || entries(traces, 'flag').some((flag) => flag.key === 'protocol' || flag.key === 'all'))
+      return;
+    const path = ['services', 'l2tp', 'traceoptions'];
+    const tell = (node: ConfigNode | null, statement: string, what: string): void => {
+      if (node !== null)
+        this.#error(node, path, statement, `${what} can be specified only for traceoption flag protocol or all`);
+    };
+    const filter = child(traces, 'filter');
+    tell(child(traces, 'debug-level'), `debug-level ${value(traces, 'debug-level')}`, 'debug-level');
+    for (const protocol of entries(filter, 'protocol'))
+      tell(protocol, `filter protocol ${protocol.key}`, 'Filter protocol');
+    tell(child(filter, 'user-name'), `filter user-name ${value(filter, 'user-name')}`, 'Filter user name');
   }
 
   #checkInterfaces(interfaces: ConfigNode | null): void {
@@ -419,7 +440,6 @@ class Resolver {
   }
 
   #tunnelGroup(node: ConfigNode, root: ConfigNode): TunnelGroup | null {
-    while (this.#pendingTunnels.length > 0) this.#pendingTunnels.shift()!();
     const name = node.key!;
     const path = groupPath(name);
     const gateway = child(node, 'local-gateway');
@@ -434,9 +454,9 @@ class Resolver {
       this.#error(node, path, `l2tp-access-profile ${tunnelName}`, 'referenced access profile must be defined');
     if (userProfile === undefined)
       this.#error(node, path, `ppp-access-profile ${userName}`, 'referenced access profile must be defined');
-    const [interfaceName] = service.split('.');
+    const [interfaceName, unitName] = service.split('.');
     const units = this.#units(child(root, 'interfaces'), interfaceName!);
-    if (units === null)
+    if (units === null || (unitName !== undefined && !units.some((unit) => unit.unit === Number(unitName))))
       this.#error(node, path, `service-interface ${service}`, 'Interface must be defined in the interfaces hierarchy');
     const seconds = (keyword: string): number => Number(value(node, keyword) ?? defaultOf(node, keyword)) * 1000;
     const packets = (keyword: string): number => Number(value(node, keyword) ?? defaultOf(node, keyword));
@@ -467,6 +487,14 @@ class Resolver {
     };
   }
 }
+
+/** Is it a LAC? One with a user's attributes and only a stray user-group-profile is a user. */
+const isTunnelClient = (client: ConfigNode): boolean =>
+  child(client, 'l2tp') !== null ||
+  (value(client, 'user-group-profile') !== null &&
+    child(client, 'ppp') === null &&
+    value(client, 'pap-password') === null &&
+    value(client, 'chap-secret') === null);
 
 const groupPath = (name: string): string[] => ['services', 'l2tp', `tunnel-group ${name}`];
 const defaultOf = (node: ConfigNode, keyword: string): number =>

@@ -272,8 +272,8 @@ const multilink = block(
 );
 const l2tpAttributes = (own: readonly Statement[]): Statement[] => [
   leaf('interface-id', IDENTIFIER, 'Units for sessions whose user brings none'),
-  flag('lcp-renegotiation', 'Negotiate LCP anew with the client'),
-  flag('local-chap', "Challenge the client, whatever the LAC's proxy authentication says"),
+  flag('lcp-renegotiation', 'Negotiate LCP anew with the client (always done: proxied LCP is not taken over)', LATER),
+  flag('local-chap', "Challenge the client, whatever the LAC's proxy authentication says (always done)", LATER),
   leaf('maximum-sessions-per-tunnel', U16, 'Sessions in one tunnel; 0 = unlimited', { default: 0 }),
   multilink,
   ...own,

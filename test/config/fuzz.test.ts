@@ -145,25 +145,25 @@ test('a process of its own loads what is sound', () => {
   assert.equal(loadsApart(configuration()), true);
 });
 
-// Claims that the parser does not meet yet.
+// What once hung, threw or told too much.
 
-test('white space of any kind ends a word, and the file ends', { todo: 'parsing does not end' }, () => {
+test('white space of any kind ends a word, and the file ends', () => {
   for (const space of ['\ufeff', '\u00a0', '\v', '\u2028', '\u3000'])
     assert.equal(loadsApart(`services {${space}l2tp; }`), true, JSON.stringify(space));
 });
-test('a pattern in a group may hold any character', { todo: 'throws SyntaxError' }, () => {
+test('a pattern in a group may hold any character', () => {
   survives(`groups { g { access { profile "<[>" { client x; } } } } apply-groups g; ${configuration()}`);
 });
-test('a pattern with many stars is matched at once', { todo: 'takes exponential time' }, () => {
+test('a pattern with many stars is matched at once', () => {
   const glob = `<${'*a'.repeat(12)}*b>`;
   const text = `groups { g { services { l2tp { tunnel-group ${glob} { hide-avps; } } } } } apply-groups g;
     services { l2tp { tunnel-group ${'a'.repeat(63)} { } } }`;
   assert.equal(loadsApart(text), true);
 });
-test('apply-groups may list any number of names', { todo: 'throws RangeError' }, () => {
+test('apply-groups may list any number of names', () => {
   survives(`apply-groups [ ${'a '.repeat(300_000)}];`);
 });
-test('a secret behind a mistyped keyword is not shown', { todo: 'shown' }, () => {
+test('a secret behind a mistyped keyword is not shown', () => {
   for (const line of ['pap-passwort "hunter2";', 'pap-password my hunter2;']) {
     const { diagnostics } = loadConfig(`access { profile p { client x { ${line} } } }`, 'm10i');
     assert.doesNotMatch(formatDiagnostics(diagnostics, 'x'), /hunter2/);

@@ -140,7 +140,7 @@ test('what is printed is what is parsed, whatever the white space and comments b
   );
 });
 
-test('7.1: a comment at the end of a line belongs to no statement', { todo: 'kept with the next statement' }, () => {
+test('7.1: a comment at the end of a line belongs to no statement', () => {
   const { statements } = parseCurly('a; # about a\nb;');
   assert.equal(statements[1]!.comment, null);
 });
