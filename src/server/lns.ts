@@ -301,7 +301,7 @@ export class Lns {
         padded.fill(0);
         padded.set(encodeSockaddr(from));
         this.plane.deal(((octets[at]! << 8) | octets[at + 1]!) % this.options.shards, octets, padded, gateway.index);
-      } else this.#control(gateway, octets, { address: from.address, port: from.port });
+      } else this.#guarded(() => this.#control(gateway, octets, { address: from.address, port: from.port }));
     });
     socket.on('error', (error) => this.options.log('error', 'socket', { reason: error.message }));
     this.listening.push({ address: localGateway, port: gateway.port });
@@ -321,6 +321,15 @@ export class Lns {
     for (const pool of this.config.pools.values())
       for (const prefix of pool.prefixes) routes.push({ address: formatIpv4(prefix.address), length: prefix.length });
     this.#tun.addRoutes(routes);
+  }
+
+  /** A fault of ours in one message must not take every other session with it: it is logged whole. */
+  #guarded(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.options.log('error', 'internal', { reason: (error as Error).stack ?? String(error) });
+    }
   }
 
   // Control connections.

@@ -1,12 +1,15 @@
 // Wireshark's decoder as judge of every kind of packet that the server and the emulator send.
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { Operator } from '../../src/cli/show.ts';
+import { udpPacket } from '../../src/decode/network.ts';
+import { LINK_RAW_IP, pcapHeader, pcapRecord } from '../../src/decode/pcap.ts';
 import { configuration, Pair } from '../server/pair.ts';
+import { wholeLife } from '../support/life.ts';
 import { needs } from '../support/needs.ts';
 
 test('tshark finds nothing malformed in what server and emulator send, and every kind of message is there', async (t) => {
@@ -37,6 +40,13 @@ test('tshark finds nothing malformed in what server and emulator send, and every
     const numbered = await pair.dial({ hostName: 'numbered', sequencing: true });
     assert.equal((await numbered.settled(5000)).sessionsUp, 1);
     await pair.traffic(numbered, 100, 200);
+    const rejected = await pair.dial({ hostName: 'odd' });
+    await rejected.settled(5000);
+    // IPV6CP, which the server rejects, and Terminate-Request, which it acknowledges.
+    const row = rejected.plane.tables.sessionsHighest;
+    rejected.plane.inject(row, new Uint8Array([0xff, 3, 0x80, 0x57, 1, 1, 0, 4]), false);
+    rejected.plane.inject(row, new Uint8Array([0xff, 3, 0xc0, 0x21, 5, 9, 0, 4]), false);
+    await new Promise((resolve) => setTimeout(resolve, 50));
     const wrong = await pair.dial({ password: 'no' });
     await wrong.settled(5000);
     await new Promise((resolve) => setTimeout(resolve, 2500)); // HELLOs
@@ -82,6 +92,7 @@ test('tshark finds nothing malformed in what server and emulator send, and every
     'lcp && ppp.code == 2',
     'lcp && ppp.code == 5',
     'lcp && ppp.code == 6',
+    'lcp && ppp.code == 8',
     'chap.code == 1',
     'chap.code == 2',
     'chap.code == 3',
@@ -102,4 +113,24 @@ test('tshark finds nothing malformed in what server and emulator send, and every
     const [ip, udp] = line.split('\t').map((field) => field.split(',').at(-1));
     assert.deepEqual([ip, udp], ['1', '1'], 'Good');
   }
+});
+
+test('tshark reads every control message of a whole life, SLI and WEN among them, hidden and not', (t) => {
+  if (!needs(t, 'tshark')) return;
+  const folder = mkdtempSync(join(tmpdir(), 'lns-tshark-'));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const capture = join(folder, 'life.pcap');
+  const addresses = { lac: { address: '192.0.2.1', port: 1701 }, lns: { address: '192.0.2.2', port: 1701 } };
+  const life = wholeLife();
+  const records = life.map(({ from, octets }, at) =>
+    pcapRecord(udpPacket(addresses[from], addresses[from === 'lac' ? 'lns' : 'lac'], octets), BigInt(at) * 1000n),
+  );
+  writeFileSync(capture, Buffer.concat([pcapHeader(LINK_RAW_IP), ...records]));
+  const tshark = (...args: string[]): string =>
+    execFileSync('tshark', ['-r', capture, ...args], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+  assert.equal(tshark('-Y', '_ws.malformed || _ws.short || l2tp.avp.length < 6'), '');
+  const types = tshark('-T', 'fields', '-e', 'l2tp.avp.message_type').split('\n').slice(0, -1);
+  assert.equal(types.length, life.length);
+  for (const type of ['', '1', '2', '3', '4', '6', '10', '11', '12', '14', '15', '16'])
+    assert.ok(types.includes(type), `message type ${type}`);
 });
