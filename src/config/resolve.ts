@@ -17,7 +17,8 @@ import type {
   UserProfile,
 } from './types.ts';
 
-const NO_ATTRIBUTES: PppAttributes = {
+/** Nothing said. */
+export const NO_ATTRIBUTES: PppAttributes = {
   framedPool: null,
   idleTimeoutMs: null,
   keepaliveMs: null,

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { ConfigError } from '../errors.ts';
 import { cString, type Ffi, O_CLOEXEC, O_NONBLOCK, O_RDWR } from './ffi.ts';
 import { Netlink, type Prefix } from './netlink.ts';
@@ -66,6 +66,9 @@ export class Tun {
         ['rp_filter', '0'],
       ] as const)
         writeFileSync(`/proc/sys/net/ipv4/conf/${name}/${setting}`, value);
+      // Nothing inside is IPv6: the kernel need not ask for routers there.
+      const ipv6 = `/proc/sys/net/ipv6/conf/${name}/disable_ipv6`;
+      if (existsSync(ipv6)) writeFileSync(ipv6, '1');
       for (const address of options.addresses) netlink.addAddress(index, address, 32);
       return new Tun(ffi, name, index, fds, netlink);
     } catch (error) {

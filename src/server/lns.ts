@@ -1,7 +1,7 @@
 import type dgram from 'node:dgram';
 import { hostname } from 'node:os';
 import { AddressPool } from '../config/pool.ts';
-import { overlay } from '../config/resolve.ts';
+import { NO_ATTRIBUTES, overlay } from '../config/resolve.ts';
 import type { LnsConfig, ServiceUnit, TunnelClient, TunnelGroup, UserClient, UserProfile } from '../config/types.ts';
 import { Deadlines, type Timed } from '../control/deadlines.ts';
 import { ControlEndpoint } from '../control/endpoint.ts';
@@ -649,7 +649,7 @@ export class Lns {
     if (ppp === null) return;
     const now = this.#now();
     const user: UserClient | undefined = this.#profileOf(call).clients.get(call.userName);
-    const attributes = overlay(user?.ppp ?? NO_PPP, tunnel.client.userDefaults);
+    const attributes = overlay(user?.ppp ?? NO_ATTRIBUTES, tunnel.client.userDefaults);
     this.#releaseAddress(call);
     const interfaceId = attributes.interfaceId ?? tunnel.client.interfaceId;
     if (call.unit === null) {
@@ -930,17 +930,6 @@ export class Lns {
     }
   }
 }
-
-const NO_PPP: UserClient['ppp'] = {
-  framedPool: null,
-  idleTimeoutMs: null,
-  keepaliveMs: null,
-  interfaceId: null,
-  primaryDns: null,
-  secondaryDns: null,
-  primaryNbns: null,
-  secondaryNbns: null,
-};
 
 function policyOf(group: TunnelGroup, client: TunnelClient): TunnelPolicy {
   return {
