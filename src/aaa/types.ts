@@ -1,0 +1,81 @@
+import type { PppAttributes, TunnelClient, UserProfile } from '../config/types.ts';
+import type { CallConnected, CallRequest } from '../control/types.ts';
+import type { PppAction } from '../ppp/types.ts';
+import type { PeerAddress } from '../wire/address.ts';
+
+/** What a PPP peer gave as its credentials. */
+export type Credentials = Extract<PppAction, { do: 'authenticate' }>;
+
+/** The call that a user came by. */
+export interface AccessLine {
+  readonly tunnelGroup: string;
+  readonly serviceInterface: string;
+  readonly tunnelId: number;
+  readonly sessionId: number;
+  readonly peerTunnelId: number;
+  readonly peerSessionId: number;
+  readonly localAddress: string;
+  readonly peer: PeerAddress;
+  /** The LAC's Host Name AVP. */
+  readonly peerName: string;
+  readonly localName: string;
+  readonly tunnelClient: TunnelClient;
+  readonly userProfile: UserProfile;
+  readonly request: CallRequest;
+  readonly connected: CallConnected;
+}
+
+/** A rate limit: bits a second, and the octets that may go at once. */
+export interface Rate {
+  readonly bps: number;
+  readonly burstOctets: number;
+}
+
+/** What a user gets, from whoever answered for it; null or empty where nothing is said. */
+export interface SubscriberAttributes {
+  /** Addresses are 32-bit numbers. */
+  readonly framedAddress: number | null;
+  readonly framedNetmask: number | null;
+  readonly framedRoutes: readonly { readonly address: number; readonly length: number; readonly metric: number }[];
+  readonly ppp: PppAttributes;
+  readonly sessionTimeoutMs: number | null;
+  readonly interimIntervalMs: number | null;
+  readonly classes: readonly Uint8Array[];
+  readonly filterId: string | null;
+  /** From the client and towards it. */
+  readonly rateUp: Rate | null;
+  readonly rateDown: Rate | null;
+}
+
+export const NO_SUBSCRIBER_ATTRIBUTES: Omit<SubscriberAttributes, 'ppp'> = {
+  framedAddress: null,
+  framedNetmask: null,
+  framedRoutes: [],
+  sessionTimeoutMs: null,
+  interimIntervalMs: null,
+  classes: [],
+  filterId: null,
+  rateUp: null,
+  rateDown: null,
+};
+
+export type AuthenticationResult =
+  | { readonly passed: true; readonly attributes: SubscriberAttributes }
+  /** `reason` is for the log; `message` for the peer. */
+  | { readonly passed: false; readonly reason: string; readonly message?: string };
+
+/** Authentication and authorization of PPP users. */
+export interface Aaa {
+  /**
+   * Judges a user; `answer` is called once, at once or later. The returned function withdraws the question: the call is
+   * gone, nobody waits for an answer.
+   */
+  authenticate(
+    credentials: Credentials,
+    line: AccessLine,
+    now: number,
+    answer: (result: AuthenticationResult) => void,
+  ): () => void;
+  /** What a user gets whom nobody asked for credentials (`authentication-order none`). */
+  unauthenticated(line: AccessLine): SubscriberAttributes;
+}

@@ -1,0 +1,121 @@
+import type dgram from 'node:dgram';
+import type { SubscriberAttributes } from '../aaa/types.ts';
+import type { AddressPool } from '../config/pool.ts';
+import type { ServiceUnit, TunnelClient, TunnelGroup } from '../config/types.ts';
+import type { Timed } from '../control/deadlines.ts';
+import type { ControlEndpoint } from '../control/endpoint.ts';
+import type { CallConnected, CallRequest, TunnelInfo } from '../control/types.ts';
+import type { PppSession } from '../ppp/session.ts';
+import type { AuthMethod, LcpResult, PppEnd } from '../ppp/types.ts';
+
+/** A local gateway: the endpoint of its tunnels, and its sockets. */
+export interface Gateway {
+  readonly config: TunnelGroup;
+  readonly index: number;
+  readonly endpoint: ControlEndpoint;
+  port: number;
+  socket: dgram.Socket | null;
+  /** Descriptor of the control socket, -1 with the portable access side. */
+  fd: number;
+  shardFds: readonly number[];
+}
+
+/** A tunnel that is open. */
+export interface LnsTunnel {
+  readonly info: TunnelInfo;
+  readonly gateway: TunnelGroup;
+  readonly row: number;
+  readonly client: TunnelClient;
+  readonly openedAt: number;
+  readonly openedDate: Date;
+  readonly calls: Map<number, Call>;
+  controlTxPackets: number;
+  controlTxOctets: number;
+  controlRxPackets: number;
+  controlRxOctets: number;
+}
+
+/**
+ * Whoever holds the client's address: a plain session, or a bundle. What it has comes from AAA, the pools and the
+ * units of the services interface.
+ */
+export abstract class NetworkEnd implements Timed {
+  scheduledAt = Number.POSITIVE_INFINITY;
+  userName = '';
+  method: AuthMethod | null = null;
+  attributes: SubscriberAttributes | null = null;
+  /** Assigned address, and the pool that gave it. */
+  address = 0;
+  localAddress = 0;
+  pool: AddressPool | null = null;
+  unit: ServiceUnit | null = null;
+  up = false;
+  upAt = 0;
+  readonly createdAt: number;
+  readonly createdDate = new Date();
+  lastReason = '';
+  /** Epoch of the last time that its row went down: it may go up again once all shards have passed. */
+  downEpoch: number | null = null;
+
+  constructor(now: number) {
+    this.createdAt = now;
+  }
+  abstract deadline(): number;
+  /** Its row in the tables, tagged as a carrier (layout CARRIER_BUNDLE); 0: none. */
+  abstract get carrier(): number;
+  abstract readonly gateway: Gateway;
+}
+
+/** A call: one PPP session in a tunnel. */
+export class Call extends NetworkEnd {
+  ppp: PppSession | null = null;
+  lcp: LcpResult | null = null;
+  row = 0;
+  connected: CallConnected | null = null;
+  /** Frames that came before the ICCN. */
+  early: Uint8Array[] = [];
+  /** Withdraws the question to AAA that is under way. */
+  withdraw: (() => void) | null = null;
+  readonly gateway: Gateway;
+  readonly tunnel: LnsTunnel;
+  readonly sessionId: number;
+  readonly peerSessionId: number;
+  readonly request: CallRequest;
+
+  constructor(
+    gateway: Gateway,
+    tunnel: LnsTunnel,
+    sessionId: number,
+    peerSessionId: number,
+    request: CallRequest,
+    now: number,
+  ) {
+    super(now);
+    this.gateway = gateway;
+    this.tunnel = tunnel;
+    this.sessionId = sessionId;
+    this.peerSessionId = peerSessionId;
+    this.request = request;
+  }
+  deadline(): number {
+    return this.ppp?.deadline() ?? Number.POSITIVE_INFINITY;
+  }
+  get carrier(): number {
+    return this.row;
+  }
+}
+
+/** What CDN says of the end of a PPP session (RFC 2661 section 4.4.2). */
+export const CDN_RESULT: Record<PppEnd, number> = {
+  'authentication-failed': 3,
+  'authentication-refused': 3,
+  'authentication-timeout': 3,
+  'peer-terminated': 1,
+  'peer-rejected': 1,
+  timeout: 10,
+  loop: 11,
+  'no-address': 4,
+  'network-failed': 11,
+  administrative: 3,
+  'lower-down': 1,
+};
