@@ -1,3 +1,4 @@
+import { type EndpointDiscriminator, endpointValue, NO_ENDPOINT, parseEndpoint } from '../wire/lcp.ts';
 import {
   be16,
   be32,
@@ -11,9 +12,12 @@ import {
   LCP_ACCM,
   LCP_ACFC,
   LCP_AUTHENTICATION,
+  LCP_ENDPOINT,
   LCP_MAGIC,
+  LCP_MRRU,
   LCP_MRU,
   LCP_PFC,
+  LCP_SHORT_SEQUENCE,
   octets32,
   PPP_CHAP,
   PPP_LCP,
@@ -24,7 +28,7 @@ import {
   TIME_REMAINING,
 } from '../wire/ppp.ts';
 import { ControlProtocol, type Judgement } from './protocol.ts';
-import type { AuthMethod, LcpResult, PppAction, PppEnd, PppOptions } from './types.ts';
+import type { AuthMethod, LcpResult, MultilinkResult, PppAction, PppEnd, PppOptions } from './types.ts';
 
 /** What the default is where the option is not negotiated (RFC 1661 section 6.1). */
 const DEFAULT_MRU = 1500;
@@ -32,6 +36,8 @@ const DEFAULT_MRU = 1500;
 const LEAST_MRU = 68;
 /** Configure-Requests and Naks with our own magic number after which the line is taken for looped back. */
 const LOOPS_MAX = 5;
+/** Naks of our MRRU after which the link runs plain: the bundle's value cannot be changed (RFC 1990 section 5.1.1). */
+const MRRU_NAKS_MAX = 3;
 
 const EMPTY = new Uint8Array(0);
 const CHAP_MD5_VALUE = new Uint8Array([PPP_CHAP >>> 8, PPP_CHAP & 0xff, 5]);
@@ -53,6 +59,29 @@ export interface LcpOwner {
   protocolRejected(protocol: number, now: number, out: PppAction[]): void;
 }
 
+/** What the peer asked for, and was acknowledged. */
+interface PeerOptions {
+  mru: number;
+  acfc: boolean;
+  pfc: boolean;
+  magic: number;
+  accm: number | null;
+  /** 0: not offered. */
+  mrru: number;
+  shortSequence: boolean;
+  endpoint: EndpointDiscriminator;
+}
+const noOptions = (): PeerOptions => ({
+  mru: DEFAULT_MRU,
+  acfc: false,
+  pfc: false,
+  magic: 0,
+  accm: null,
+  mrru: 0,
+  shortSequence: false,
+  endpoint: NO_ENDPOINT,
+});
+
 /** Link Control Protocol (RFC 1661 sections 5 and 6). */
 export class Lcp extends ControlProtocol {
   readonly #options: PppOptions;
@@ -65,8 +94,12 @@ export class Lcp extends ControlProtocol {
   #wantAcfc: boolean;
   /** Index of the method that is demanded; -1 for none. */
   #method: number;
+  #wantMrru: boolean;
+  #wantShortSequence: boolean;
+  #wantEndpoint: boolean;
+  #mrruNaks = 0;
   #loops = 0;
-  #peer = { mru: DEFAULT_MRU, acfc: false, pfc: false, magic: 0, accm: null as number | null };
+  #peer = noOptions();
   /** Client: what the peer demands. */
   demanded: AuthMethod | null = null;
   /** Why it is going down, where that is known. */
@@ -81,6 +114,10 @@ export class Lcp extends ControlProtocol {
     this.#wantMru = true;
     this.#wantPfc = options.compression;
     this.#wantAcfc = options.compression;
+    const multilink = options.multilink ?? null;
+    this.#wantMrru = multilink !== null;
+    this.#wantShortSequence = multilink?.shortSequence ?? false;
+    this.#wantEndpoint = multilink !== null && multilink.endpointDiscriminator.class !== 0;
     this.#method = options.role === 'server' && options.authentication.length > 0 ? 0 : -1;
   }
 
@@ -97,6 +134,19 @@ export class Lcp extends ControlProtocol {
       localMagic: this.#wantMagic ? this.#magic : 0,
       peerMagic: this.#peer.magic,
       peerAccm: this.#peer.accm,
+      multilink: this.#multilink(),
+    };
+  }
+  #multilink(): MultilinkResult | null {
+    const own = this.#options.multilink ?? null;
+    if (own === null || !this.#wantMrru || this.#peer.mrru === 0) return null;
+    return {
+      localMrru: own.mrru,
+      peerMrru: this.#peer.mrru,
+      localShortSequence: this.#wantShortSequence,
+      peerShortSequence: this.#peer.shortSequence,
+      localDiscriminator: this.#wantEndpoint ? own.endpointDiscriminator : NO_ENDPOINT,
+      peerDiscriminator: this.#peer.endpoint,
     };
   }
   #newMagic(): number {
@@ -111,13 +161,23 @@ export class Lcp extends ControlProtocol {
     if (this.#wantMagic) options.push({ type: LCP_MAGIC, value: octets32(this.#magic) });
     if (this.#wantPfc) options.push({ type: LCP_PFC, value: EMPTY });
     if (this.#wantAcfc) options.push({ type: LCP_ACFC, value: EMPTY });
+    const multilink = this.#options.multilink ?? null;
+    if (multilink !== null && this.#wantMrru) {
+      options.push({ type: LCP_MRRU, value: mruValue(multilink.mrru) });
+      // RFC 1990 section 11.1: never by itself.
+      if (this.#wantShortSequence) options.push({ type: LCP_SHORT_SEQUENCE, value: EMPTY });
+      if (this.#wantEndpoint)
+        options.push({ type: LCP_ENDPOINT, value: endpointValue(multilink.endpointDiscriminator) });
+    }
     return options;
   }
 
   protected judge(options: readonly PppOption[], insist: boolean): Judgement {
     const rejected: PppOption[] = [];
     const naked: PppOption[] = [];
-    const peer = { mru: DEFAULT_MRU, acfc: false, pfc: false, magic: 0, accm: null as number | null };
+    const peer = noOptions();
+    const multilink = (this.#options.multilink ?? null) !== null;
+    const offered = multilink && this.#wantMrru && options.some(({ type }) => type === LCP_MRRU);
     let demanded: AuthMethod | null = null;
     for (const option of options) {
       const { type, value } = option;
@@ -156,6 +216,24 @@ export class Lcp extends ControlProtocol {
           if (value.length !== 0) naked.push({ type, value: EMPTY });
           else peer.acfc = true;
           break;
+        case LCP_MRRU:
+          // Both ends or none: a peer that has rejected ours runs plain.
+          if (!offered) rejected.push(option);
+          else if (value.length !== 2 || be16(value, 0) < LEAST_MRU) naked.push({ type, value: mruValue(DEFAULT_MRU) });
+          else peer.mrru = be16(value, 0);
+          break;
+        case LCP_SHORT_SEQUENCE:
+          if (!offered) rejected.push(option);
+          else if (value.length !== 0) naked.push({ type, value: EMPTY });
+          else peer.shortSequence = true;
+          break;
+        case LCP_ENDPOINT: {
+          // RFC 1990 section 11.4: it is never Naked; one that is invalid is rejected.
+          const endpoint = multilink ? parseEndpoint(value) : null;
+          if (endpoint === null) rejected.push(option);
+          else peer.endpoint = endpoint;
+          break;
+        }
         default:
           rejected.push(option);
       }
@@ -182,6 +260,10 @@ export class Lcp extends ControlProtocol {
         this.#magic = this.#newMagic();
       } else if (type === LCP_PFC) this.#wantPfc = false;
       else if (type === LCP_ACFC) this.#wantAcfc = false;
+      else if (type === LCP_MRRU) {
+        // Every link of a bundle offers the same value: the hint cannot be taken.
+        if (++this.#mrruNaks >= MRRU_NAKS_MAX) this.#wantMrru = false;
+      } else if (type === LCP_ENDPOINT) this.#wantEndpoint = false;
       else if (type === LCP_AUTHENTICATION && this.#method >= 0) {
         const wanted = authMethod(value);
         const index = wanted === null ? -1 : this.#options.authentication.indexOf(wanted, this.#method + 1);
@@ -198,6 +280,9 @@ export class Lcp extends ControlProtocol {
       } else if (type === LCP_MAGIC) this.#wantMagic = false;
       else if (type === LCP_PFC) this.#wantPfc = false;
       else if (type === LCP_ACFC) this.#wantAcfc = false;
+      else if (type === LCP_MRRU) this.#wantMrru = false;
+      else if (type === LCP_SHORT_SEQUENCE) this.#wantShortSequence = false;
+      else if (type === LCP_ENDPOINT) this.#wantEndpoint = false;
       else if (type === LCP_AUTHENTICATION) this.end ??= 'authentication-refused';
     }
   }

@@ -1,11 +1,24 @@
-import { be16, PPP_CHAP, PPP_IPCP, PPP_IPV4, PPP_LCP, PPP_PAP, parsePacket } from '../wire/ppp.ts';
+import {
+  be16,
+  buildFrame,
+  PPP_CHAP,
+  PPP_IPCP,
+  PPP_IPV4,
+  PPP_LCP,
+  PPP_PAP,
+  PROTOCOL_REJECT,
+  parsePacket,
+} from '../wire/ppp.ts';
 import { Authenticatee, Authenticator, type AuthVerdict } from './authentication.ts';
 import { Ipcp, type IpcpOwner } from './ipcp.ts';
 import { Lcp, type LcpOwner } from './lcp.ts';
 import type { AddressAssignment, AuthMethod, PppAction, PppEnd, PppOptions } from './types.ts';
 
-/** RFC 1661 section 3.2. */
-export type PppPhase = 'dead' | 'establish' | 'authenticate' | 'network' | 'terminate';
+/** RFC 1661 section 3.2. `bundled`: a member link in RFC 1990's sense, whose network phase is the bundle's. */
+export type PppPhase = 'dead' | 'establish' | 'authenticate' | 'network' | 'bundled' | 'terminate';
+
+/** Protocols of one link: LCP's neighbours, and compression of each link by itself (RFC 1990 section 5, RFC 1962). */
+const ofLink = (protocol: number): boolean => protocol >= 0xc000 || (protocol & 0x7fff) === 0x00fb;
 
 /**
  * PPP over one link: LCP, authentication, IPCP (RFC 1661 section 3). Frames come and go as octets from the protocol
@@ -85,6 +98,10 @@ export class PppSession implements LcpOwner, IpcpOwner {
       this.lcp.rejectProtocol(protocol, frame.subarray(from), out);
       return;
     }
+    if (this.phase === 'bundled' && !ofLink(protocol)) {
+      out.push({ do: 'to-bundle', frame });
+      return;
+    }
     if (this.phase === 'authenticate' && (protocol === PPP_IPCP || protocol === PPP_IPV4)) return;
     if (protocol === PPP_IPCP) {
       const packet = parsePacket(frame, from);
@@ -137,6 +154,11 @@ export class PppSession implements LcpOwner, IpcpOwner {
   }
 
   #network(now: number, out: PppAction[]): void {
+    if (this.lcp.result.multilink !== null) {
+      this.phase = 'bundled';
+      out.push({ do: 'tell', event: 'link-ready', name: this.name, lcp: this.lcp.result });
+      return;
+    }
     this.phase = 'network';
     if (this.#options.role === 'server') {
       this.#asking = true;
@@ -188,6 +210,12 @@ export class PppSession implements LcpOwner, IpcpOwner {
     this.#finish(out);
   }
   protocolRejected(protocol: number, now: number, out: PppAction[]): void {
+    if (this.phase === 'bundled') {
+      // It may come over any link, and concerns the protocols of the bundle.
+      const what = new Uint8Array([protocol >>> 8, protocol & 0xff]);
+      out.push({ do: 'to-bundle', frame: buildFrame(PPP_LCP, PROTOCOL_REJECT, 0, what).subarray(2) });
+      return;
+    }
     if (protocol !== PPP_IPCP || this.ipcp === null) return;
     this.ipcp.input('RXJ-', now, out);
   }

@@ -1,3 +1,4 @@
+import type { EndpointDiscriminator } from '../wire/lcp.ts';
 import type { RandomSource } from '../wire/random.ts';
 
 export type AuthMethod = 'chap-md5' | 'pap';
@@ -26,6 +27,29 @@ export interface AddressAssignment {
   readonly secondaryNbns: number;
 }
 
+/** What we offer of multilink (RFC 1990 section 5.1): the same on every link that may come to one bundle. */
+export interface MultilinkOptions {
+  /** Most octets of the Information field of a reassembled packet that we take; 1500 or more. */
+  readonly mrru: number;
+  /** We want fragments with 12-bit sequence numbers. */
+  readonly shortSequence: boolean;
+  /** Class 0 without an address: the option is not sent. */
+  readonly endpointDiscriminator: EndpointDiscriminator;
+}
+
+/** What both ends agreed on. */
+export interface MultilinkResult {
+  readonly localMrru: number;
+  readonly peerMrru: number;
+  /** The peer sends us 12-bit sequence numbers. */
+  readonly localShortSequence: boolean;
+  /** We send them. */
+  readonly peerShortSequence: boolean;
+  /** Class 0 without an address where the option was not negotiated. */
+  readonly localDiscriminator: EndpointDiscriminator;
+  readonly peerDiscriminator: EndpointDiscriminator;
+}
+
 /** What LCP agreed on. */
 export interface LcpResult {
   /** Octets that the peer takes in one frame's Information field, and we. */
@@ -38,6 +62,8 @@ export interface LcpResult {
   readonly peerMagic: number;
   /** Async-Control-Character-Map that the peer asked for; null where it did not. */
   readonly peerAccm: number | null;
+  /** null unless each end offered an MRRU and had it acknowledged. */
+  readonly multilink: MultilinkResult | null;
 }
 
 /** What the driver does next, in order. */
@@ -47,9 +73,13 @@ export type PppAction =
   | { do: 'authenticate'; method: AuthMethod; name: string; verify: (secret: Uint8Array) => boolean }
   /** Find an address; the answer goes to `addressAssigned`. `requested`: what the peer asked for last, 0 for nothing. */
   | { do: 'request-address'; name: string }
+  /** A frame of a member link, from its protocol field on, that concerns the bundle: `BundleNetwork.receive`. */
+  | { do: 'to-bundle'; frame: Uint8Array }
   | { do: 'tell'; event: 'lcp-open'; lcp: LcpResult }
   | { do: 'tell'; event: 'lcp-down' }
   | { do: 'tell'; event: 'authenticated'; name: string; method: AuthMethod | null }
+  /** Authenticated, and multilink is agreed on: the link may join its bundle. `lcp.multilink` is not null. */
+  | { do: 'tell'; event: 'link-ready'; name: string; lcp: LcpResult }
   | { do: 'tell'; event: 'network-open'; address: number; localAddress: number; assignment: AddressAssignment | null }
   | { do: 'tell'; event: 'network-down' }
   | { do: 'tell'; event: 'finished'; reason: PppEnd; message: string };
@@ -69,6 +99,8 @@ export interface PppOptions {
   readonly secret?: Uint8Array;
   /** Offer to take compressed Address and Control, and protocol fields. */
   readonly compression: boolean;
+  /** null or absent: no multilink, an MRRU is rejected. */
+  readonly multilink?: MultilinkOptions | null;
 }
 
 /** Restart timer and counters (RFC 1661 section 4.6). */

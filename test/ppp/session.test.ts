@@ -58,7 +58,7 @@ function negotiate(
       } else if (action.do === 'authenticate')
         s.authenticationResult(action.name === 'alice' && action.verify(Buffer.from(password)), now, out);
       else if (action.do === 'request-address') s.addressAssigned(assignment, now, out);
-      else
+      else if (action.do === 'tell')
         events.push(
           `${from === s ? 'server' : 'client'} ${action.event}${action.event === 'finished' ? ` ${action.reason}` : ''}`,
         );
