@@ -1,6 +1,6 @@
 import { parseIpv4, parseIpv6 } from '../wire/address.ts';
 import { parseCurly, type RawStatement, type Word } from './parse.ts';
-import { REDUNDANT_INTERFACE, ROOT, SERVICE_INTERFACE, type Statement, type ValueType } from './schema.ts';
+import { interfaceStatement, ROOT, type Statement, type ValueType } from './schema.ts';
 import { decodeSecret9, isSecret9 } from './secret9.ts';
 import type { Diagnostic } from './types.ts';
 
@@ -38,20 +38,14 @@ const ROOT_STATEMENT: Statement = {
   description: '',
   children: ROOT,
 };
-/** Interfaces of other kinds are a router's own business. */
-const OTHER_INTERFACE: Statement = {
-  keyword: 'interface',
+/** Any other statement where a router has many that are none of L2TP's. */
+const OTHER_STATEMENT: Statement = {
+  keyword: '',
   kind: 'list',
   key: { type: 'text', max: 63 },
   status: 'opaque',
-  description: 'An interface',
+  description: 'Another statement',
 };
-
-/** Any other statement where a router has many that are none of L2TP's. */
-const OTHER_STATEMENT: Statement = { ...OTHER_INTERFACE, keyword: '', description: 'Another statement' };
-const OPEN: ReadonlySet<Statement> = new Set(
-  ROOT.filter(({ keyword }) => keyword === 'system' || keyword === 'services'),
-);
 
 const newNode = (statement: Statement, key: string | null, at: { line: number; column: number }): ConfigNode => ({
   statement,
@@ -98,6 +92,23 @@ export function checkValue(type: ValueType, value: string): string | null {
       const octets = isSecret9(value) ? decodedLength(value) : value.length;
       return octets <= type.max ? null : `Must be a string of ${type.max} characters or less`;
     }
+    case 'size': {
+      const octets = parseSize(value);
+      if (octets === null) return `invalid value '${value}': a size is expected, as 128k or 1m`;
+      return octets >= type.min && octets <= type.max
+        ? null
+        : `value ${value} is not within range (${formatSize(type.min)}..${formatSize(type.max)})`;
+    }
+    case 'regex':
+      if (value.length === 0 || value.length > type.max) return `Must be a string of ${type.max} characters or less`;
+      return isRegex(value) ? null : `invalid value '${value}': a regular expression is expected`;
+    case 'prefix6': {
+      const [address, length, ...rest] = value.split('/');
+      const good = parseIpv6(address ?? '') !== null && rest.length === 0;
+      return good && (length === undefined || (/^\d{1,3}$/.test(length) && Number(length) <= 128))
+        ? null
+        : `invalid value '${value}': an IPv6 prefix is expected`;
+    }
     case 'ipv4':
       return parseIpv4(value) === null ? `invalid value '${value}': an IPv4 address is expected` : null;
     case 'address':
@@ -118,6 +129,23 @@ function decodedLength(secret: string): number {
     return decodeSecret9(secret).length;
   } catch {
     return 0;
+  }
+}
+/** "128k", "1m", "1g" or octets alone; null where it is none. */
+export function parseSize(text: string): number | null {
+  const match = /^(\d{1,12})([kmg]?)$/.exec(text);
+  return match === null ? null : Number(match[1]) * 1024 ** ['', 'k', 'm', 'g'].indexOf(match[2]!);
+}
+const formatSize = (octets: number): string => {
+  const power = [3, 2, 1].find((one) => octets % 1024 ** one === 0) ?? 0;
+  return `${octets / 1024 ** power}${['', 'k', 'm', 'g'][power]}`;
+};
+function isRegex(text: string): boolean {
+  try {
+    new RegExp(text);
+    return true;
+  } catch {
+    return false;
   }
 }
 /** "192.0.2.0/24" or an address alone. */
@@ -225,8 +253,8 @@ class Binder {
         }
         return;
       }
-      const isInterface = statement === SERVICE_INTERFACE || statement === REDUNDANT_INTERFACE;
-      if (!isInterface) at++;
+      const isInterface = statement.bare === true;
+      if (!isInterface && !(statement.positional === true && word.text !== statement.keyword)) at++;
       let key: string | null = null;
       if (statement.kind === 'list') {
         const keys = at < words.length ? [words[at]!] : (raw.list ?? []);
@@ -287,13 +315,11 @@ class Binder {
 
   #find(node: ConfigNode, word: Word): Statement | null {
     if (word.quoted) return null;
-    if (node.statement.keyword === 'interfaces' && node.statement.kind === 'container') {
-      if (/^sp-/.test(word.text) || (this.#wildcards && /^<(sp-|\*)/.test(word.text))) return SERVICE_INTERFACE;
-      if (/^rsp\d/.test(word.text)) return REDUNDANT_INTERFACE;
-      return OTHER_INTERFACE;
-    }
+    if (node.statement.keyword === 'interfaces' && node.statement.kind === 'container')
+      return interfaceStatement(word.text, this.#wildcards);
     const found = node.statement.children?.find((one) => one.keyword === word.text);
-    return found ?? (OPEN.has(node.statement) ? OTHER_STATEMENT : null);
+    const positional = node.statement.children?.find((one) => one.positional === true);
+    return found ?? positional ?? (node.statement.open === true ? OTHER_STATEMENT : null);
   }
 
   #child(node: ConfigNode, statement: Statement, key: string | null, at: Word): ConfigNode {

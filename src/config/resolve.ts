@@ -2,13 +2,24 @@ import type { ConfigError } from '../errors.ts';
 import type { AuthMethod } from '../ppp/types.ts';
 import { parseIpv4 } from '../wire/address.ts';
 import { type ConfigNode, type ConfigTree, parsePrefix } from './bind.ts';
-import { hasServiceInterface, type Platform } from './platform.ts';
+import { hasServiceInterface, type Platform, platformByName } from './platform.ts';
+import { child, entries, entry, has, numberOf, numberOrNull, value, values } from './query.ts';
+import {
+  chassisConfig,
+  radiusDisconnect,
+  radiusServers,
+  syslogHosts,
+  systemConfig,
+  traceConfig,
+} from './resolve-parts.ts';
+import { ROOT } from './schema.ts';
 import { decodeSecret9, isSecret9 } from './secret9.ts';
 import type {
   Diagnostic,
   LnsConfig,
   PoolConfig,
   PppAttributes,
+  ServiceInterfaceConfig,
   ServiceUnit,
   TunnelClient,
   TunnelGroup,
@@ -22,12 +33,21 @@ export const NO_ATTRIBUTES: PppAttributes = {
   framedPool: null,
   idleTimeoutMs: null,
   keepaliveMs: null,
+  keepaliveRetries: null,
   interfaceId: null,
   primaryDns: null,
   secondaryDns: null,
   primaryNbns: null,
   secondaryNbns: null,
+  encapsulationOverhead: null,
+  cellOverhead: null,
+  authentication: null,
 };
+const NOT_YET = 'understood, but not acted on by this version';
+/** The declaration says whether this version asks RADIUS servers. */
+const RADIUS_IS_LATER =
+  ROOT.find(({ keyword }) => keyword === 'access')!.children!.find(({ keyword }) => keyword === 'radius-server')!
+    .status === 'later';
 /** RFC 2661 section 5.8: a lower ceiling on retransmission is the operator's own choice. */
 const LEAST_RETRANSMIT_CAP_S = 8;
 
@@ -38,7 +58,7 @@ export function resolveConfig(tree: ConfigTree, platform: Platform): LnsConfig {
 
 class Resolver {
   readonly #tree: ConfigTree;
-  readonly #platform: Platform;
+  #platform: Platform;
   readonly #pools = new Map<string, PoolConfig>();
   readonly #users = new Map<string, UserProfile>();
   readonly #tunnels = new Map<string, TunnelProfile>();
@@ -71,6 +91,8 @@ class Resolver {
 
   config(): LnsConfig {
     const { root } = this.#tree;
+    const model = value(child(root, 'chassis'), 'model');
+    if (model !== null) this.#platform = platformByName(model);
     this.#walkStatus(root, []);
     const access = child(root, 'access');
     for (const node of entries(access, 'address-pool')) this.#pool(node);
@@ -98,15 +120,24 @@ class Resolver {
       gateways.set(group.localGateway, group.name);
       groups.push(group);
     }
+    const clear = (node: ConfigNode | null, keyword: string, path: readonly string[]): string | null =>
+      this.#secret(node, keyword, path);
+    const system = child(root, 'system');
     return {
-      hostName: value(child(root, 'system'), 'host-name'),
+      hostName: value(system, 'host-name'),
       tunnelGroups: groups,
       pools: this.#pools,
+      interfaces: this.#interfaces(child(root, 'interfaces')),
+      radiusServers: radiusServers(access, ['access'], clear),
+      radiusDisconnect: radiusDisconnect(access, clear),
+      trace: traceConfig(child(l2tp, 'traceoptions')),
+      system: systemConfig(system, (...what) => this.#error(...what)),
+      chassis: chassisConfig(child(root, 'chassis')),
     };
   }
 
   /** Warns of what is understood but not acted on; asks for what is mandatory. */
-  #walkStatus(node: ConfigNode, path: readonly string[]): void {
+  #walkStatus(node: ConfigNode, path: readonly string[], within = false): void {
     for (const one of node.children) {
       if (one.inactive) continue;
       const bare = one.statement.keyword === 'interface' || one.statement.keyword === '';
@@ -121,11 +152,9 @@ class Resolver {
         );
         continue;
       }
-      if (one.statement.status === 'later') {
-        this.#report('warning', one, path, name, 'understood, but not acted on by this version');
-        continue;
-      }
-      this.#walkStatus(one, [...path, name]);
+      const later = one.statement.status === 'later';
+      if (later && !within) this.#report('warning', one, path, name, NOT_YET);
+      this.#walkStatus(one, [...path, name], within || later);
     }
     for (const statement of node.statement.children ?? [])
       if (statement.mandatory === true && !node.children.some((one) => one.statement === statement && !one.inactive))
@@ -222,22 +251,32 @@ class Resolver {
       if (values(node, 'accounting-order').length > 0)
         this.#error(node, path, 'accounting-order', 'Not supported in tunnel client profile configuration');
       if (ownRadius) this.#error(node, path, 'radius-server', 'Not supported in L2TP configuration');
-    } else if (order.includes('radius'))
-      this.#report(
-        'warning',
-        node,
-        path,
-        'authentication-order radius',
-        'understood, but not acted on by this version',
-      );
+    } else if (order.includes('radius')) {
+      if (RADIUS_IS_LATER) this.#report('warning', node, path, 'authentication-order radius', NOT_YET);
+      if (!ownRadius && entries(access, 'radius-server').length === 0)
+        this.#report('warning', node, path, 'authentication-order radius', 'no radius-server is configured');
+    }
     const users = new Map<string, UserClient>();
     for (const client of clients) {
       if (isTunnel(client)) continue;
       users.set(client.key!, this.#user(client, access));
     }
+    const filter = child(node, 'client-name-filter');
+    const interim = value(child(node, 'accounting'), 'update-interval');
     this.#users.set(name, {
       name,
       authenticationOrder: order.length > 0 ? order : ['password'],
+      radiusAccounting: values(node, 'accounting-order').includes('radius'),
+      interimIntervalMs: interim === null ? null : Number(interim) * 60_000,
+      radiusServers: radiusServers(node, path, (owner, keyword, at) => this.#secret(owner, keyword, at)),
+      nameFilter:
+        filter === null
+          ? null
+          : {
+              domain: value(filter, 'domain-name'),
+              separator: value(filter, 'separator'),
+              count: Number(value(filter, 'count') ?? 0),
+            },
       clients: users,
     });
     // A second pass finds the profiles that this one names, whatever their order.
@@ -333,8 +372,9 @@ class Resolver {
     const own = child(client, 'l2tp');
     const group = child(entry(access, 'group-profile', value(client, 'group-profile') ?? ''), 'l2tp');
     const pick = (keyword: string): string | null => value(own, keyword) ?? value(group, keyword);
-    const has = (keyword: string): boolean => child(own, keyword) !== null || child(group, keyword) !== null;
-    const multilink = child(own, 'multilink') ?? child(group, 'multilink');
+    const said = (keyword: string): boolean => has(own, keyword) || has(group, keyword);
+    const tuning = (keyword: string): string | null =>
+      value(child(own, 'multilink'), keyword) ?? value(child(group, 'multilink'), keyword);
     const profileName = value(own, 'ppp-profile');
     const pppProfile = profileName === null ? null : (this.#users.get(profileName) ?? null);
     if (profileName !== null && pppProfile === null)
@@ -352,15 +392,14 @@ class Resolver {
       secret: this.#secret(own, 'shared-secret', null),
       maximumSessionsPerTunnel: Number(pick('maximum-sessions-per-tunnel') ?? 0),
       pppAuthentication: method,
-      lcpRenegotiation: has('lcp-renegotiation'),
-      localChap: has('local-chap'),
-      multilink:
-        multilink === null
-          ? null
-          : {
-              fragmentThreshold: numberOrNull(value(multilink, 'fragment-threshold')),
-              dropTimeoutMs: Number(value(multilink, 'drop-timeout') ?? 0),
-            },
+      lcpRenegotiation: said('lcp-renegotiation'),
+      localChap: said('local-chap'),
+      multilink: said('multilink')
+        ? {
+            fragmentThreshold: numberOrNull(tuning('fragment-threshold')),
+            dropTimeoutMs: Number(tuning('drop-timeout') ?? 0),
+          }
+        : null,
       interfaceId: pick('interface-id'),
       pppProfile,
       userDefaults: attributes(child(entry(access, 'group-profile', value(client, 'user-group-profile') ?? ''), 'ppp')),
@@ -421,6 +460,25 @@ class Resolver {
     }
   }
 
+  #interfaces(interfaces: ConfigNode | null): Map<string, ServiceInterfaceConfig> {
+    const found = new Map<string, ServiceInterfaceConfig>();
+    for (const node of interfaces?.children ?? []) {
+      if (node.inactive || node.statement.status === 'opaque') continue;
+      const pair = child(node, 'redundancy-options');
+      const primary = value(pair, 'primary');
+      const secondary = value(pair, 'secondary');
+      found.set(node.key!, {
+        name: node.key!,
+        description: value(node, 'description'),
+        traceAll: entry(child(node, 'traceoptions'), 'flag', 'all') !== null,
+        units: this.#units(interfaces, node.key!)!,
+        redundancy:
+          primary === null || secondary === null ? null : { primary, secondary, hotStandby: has(pair, 'hot-standby') },
+      });
+    }
+    return found;
+  }
+
   #units(interfaces: ConfigNode | null, name: string): ServiceUnit[] | null {
     const node = interfaces?.children.find((one) => one.key === name && !one.inactive) ?? null;
     if (node === null) return null;
@@ -459,8 +517,8 @@ class Resolver {
     const units = this.#units(child(root, 'interfaces'), interfaceName!);
     if (units === null || (unitName !== undefined && !units.some((unit) => unit.unit === Number(unitName))))
       this.#error(node, path, `service-interface ${service}`, 'Interface must be defined in the interfaces hierarchy');
-    const seconds = (keyword: string): number => Number(value(node, keyword) ?? defaultOf(node, keyword)) * 1000;
-    const packets = (keyword: string): number => Number(value(node, keyword) ?? defaultOf(node, keyword));
+    const seconds = (keyword: string): number => numberOf(node, keyword) * 1000;
+    const packets = (keyword: string): number => numberOf(node, keyword);
     const retransmit = seconds('retransmit-interval');
     if (retransmit < LEAST_RETRANSMIT_CAP_S * 1000)
       this.#report(
@@ -485,6 +543,7 @@ class Resolver {
       tunnelTimeoutMs: Math.max(1000, seconds('tunnel-timeout')),
       receiveWindow: Math.max(1, packets('receive-window')),
       maximumSendWindow: Math.max(1, packets('maximum-send-window')),
+      syslog: syslogHosts(node),
     };
   }
 }
@@ -498,21 +557,6 @@ const isTunnelClient = (client: ConfigNode): boolean =>
     value(client, 'chap-secret') === null);
 
 const groupPath = (name: string): string[] => ['services', 'l2tp', `tunnel-group ${name}`];
-const defaultOf = (node: ConfigNode, keyword: string): number =>
-  Number(node.statement.children!.find((one) => one.keyword === keyword)!.default);
-
-function child(node: ConfigNode | null, keyword: string): ConfigNode | null {
-  return node?.children.find((one) => one.statement.keyword === keyword && one.key === null && !one.inactive) ?? null;
-}
-function entries(node: ConfigNode | null, keyword: string): ConfigNode[] {
-  return node?.children.filter((one) => one.statement.keyword === keyword && one.key !== null && !one.inactive) ?? [];
-}
-function entry(node: ConfigNode | null, keyword: string, key: string): ConfigNode | null {
-  return entries(node, keyword).find((one) => one.key === key) ?? null;
-}
-const values = (node: ConfigNode | null, keyword: string): string[] => child(node, keyword)?.values ?? [];
-const value = (node: ConfigNode | null, keyword: string): string | null => values(node, keyword)[0] ?? null;
-const numberOrNull = (text: string | null): number | null => (text === null ? null : Number(text));
 
 function attributes(ppp: ConfigNode | null): PppAttributes {
   if (ppp === null) return NO_ATTRIBUTES;
@@ -525,12 +569,23 @@ function attributes(ppp: ConfigNode | null): PppAttributes {
     framedPool: value(ppp, 'framed-pool'),
     idleTimeoutMs: milliseconds('idle-timeout'),
     keepaliveMs: milliseconds('keepalive'),
+    keepaliveRetries: numberOrNull(value(ppp, 'keepalive-retries')),
     interfaceId: value(ppp, 'interface-id'),
     primaryDns: address('primary-dns'),
     secondaryDns: address('secondary-dns'),
     primaryNbns: address('primary-wins'),
     secondaryNbns: address('secondary-wins'),
+    encapsulationOverhead: numberOrNull(value(ppp, 'encapsulation-overhead')),
+    cellOverhead: has(ppp, 'cell-overhead') ? true : null,
+    authentication: pppOptions(child(ppp, 'ppp-options')),
   };
+}
+/** CHAP before PAP, which shows the password; null where neither is named. */
+function pppOptions(options: ConfigNode | null): AuthMethod[] | null {
+  const methods: AuthMethod[] = [];
+  if (has(options, 'chap')) methods.push('chap-md5');
+  if (has(options, 'pap')) methods.push('pap');
+  return methods.length === 0 ? null : methods;
 }
 /** Attributes of `own`, and of `defaults` where it has none. */
 export function overlay(own: PppAttributes, defaults: PppAttributes): PppAttributes {
@@ -538,11 +593,15 @@ export function overlay(own: PppAttributes, defaults: PppAttributes): PppAttribu
     framedPool: own.framedPool ?? defaults.framedPool,
     idleTimeoutMs: own.idleTimeoutMs ?? defaults.idleTimeoutMs,
     keepaliveMs: own.keepaliveMs ?? defaults.keepaliveMs,
+    keepaliveRetries: own.keepaliveRetries ?? defaults.keepaliveRetries,
     interfaceId: own.interfaceId ?? defaults.interfaceId,
     primaryDns: own.primaryDns ?? defaults.primaryDns,
     secondaryDns: own.secondaryDns ?? defaults.secondaryDns,
     primaryNbns: own.primaryNbns ?? defaults.primaryNbns,
     secondaryNbns: own.secondaryNbns ?? defaults.secondaryNbns,
+    encapsulationOverhead: own.encapsulationOverhead ?? defaults.encapsulationOverhead,
+    cellOverhead: own.cellOverhead ?? defaults.cellOverhead,
+    authentication: own.authentication ?? defaults.authentication,
   };
 }
 

@@ -93,6 +93,19 @@ const CHECKS: readonly [claim: string, add: Additions, errors: string[]][] = [
         `[${GROUP} syslog host ${host}] 'log-prefix ${['a=b', 'sixteen-letters-'][i]};' Must be a string of 15 characters or less`,
     ),
   ],
+  [
+    '2.6: a RADIUS server has a secret, and so has who may ask for a disconnect',
+    { access: 'radius-server 192.0.2.9 { port 1812; } radius-disconnect 192.0.2.9;' },
+    [
+      "[access] 'radius-disconnect 192.0.2.9' Missing mandatory statement: 'secret'",
+      "[access] 'radius-server 192.0.2.9' Missing mandatory statement: 'secret'",
+    ],
+  ],
+  [
+    'a login class is one of the four or one that is defined',
+    { top: 'system { login { user a { class boss; } user b { class read-only; } } }' },
+    ["[system login user a] 'class boss' login class must be defined"],
+  ],
   // Profiles.
   [
     'clients of one profile are all LACs or all users',
@@ -260,8 +273,8 @@ const WARNINGS: readonly [claim: string, add: Additions, warnings: string[]][] =
   ],
   [
     'RADIUS as a judge of users',
-    { users: 'authentication-order [ radius password ];' },
-    [`[${USERS}] 'authentication-order radius' ${LATER}`],
+    { users: 'authentication-order [ radius password ]; radius-server 192.0.2.9 { secret x; }' },
+    [`[${USERS}] 'authentication-order radius' ${LATER}`, `[${USERS}] 'radius-server 192.0.2.9' ${LATER}`],
   ],
   ['accounting', { users: 'accounting-order radius;' }, [`[${USERS}] 'accounting-order' ${LATER}`]],
   [
@@ -282,6 +295,12 @@ for (const [what, add, warnings] of WARNINGS)
     assert.deepEqual(told(diagnostics).toSorted(), warnings.map((one) => `warning ${one}`).toSorted());
   });
 
+test('2.6: RADIUS as a judge and no server to ask is a warning', () => {
+  const { diagnostics } = load({ users: 'authentication-order radius;' });
+  assert.ok(
+    told(diagnostics).includes(`warning [${USERS}] 'authentication-order radius' no radius-server is configured`),
+  );
+});
 test('RFC 2661 5.8: a retransmit-interval under 8 seconds is honoured with a warning', () => {
   assert.deepEqual(told(load({ group: 'retransmit-interval 7;' }).diagnostics), [
     `warning [${GROUP}] 'retransmit-interval 7' RFC 2661 section 5.8 asks for a ceiling of no less than 8 seconds`,
@@ -292,13 +311,13 @@ test('RFC 2661 5.8: a retransmit-interval under 8 seconds is honoured with a war
 
 test('each other part of a router is one warning, whatever is in it', () => {
   const { config, diagnostics } = load({
-    top: 'chassis { fpc 1 { pic 2 { x [ a b ]; } } } routing-options static route 0.0.0.0/0 next-hop 192.0.2.254;',
+    top: 'snmp { fpc 1 { pic 2 { x [ a b ]; } } } routing-options static route 0.0.0.0/0 next-hop 192.0.2.254;',
     interfaces: 'ge-0/3/0 { unit 0 { family inet { address 192.0.2.1/28; } } }',
   });
   assert.notEqual(config, null);
   const alone = 'not a part of L2TP services; accepted and left alone';
   assert.deepEqual(told(diagnostics), [
-    `warning [] 'chassis' ${alone}`,
+    `warning [] 'snmp' ${alone}`,
     `warning [] 'routing-options' ${alone}`,
     `warning [interfaces] 'ge-0/3/0' ${alone}`,
   ]);
@@ -375,7 +394,7 @@ test('the other statements of system and services are accepted with a warning', 
   assert.notEqual(load({ top: 'services { service-set x { interface-service; } }' }).config, null);
 });
 test('a part of a router that is written twice is one warning', () => {
-  assert.equal(load({ top: 'chassis { x; } chassis { y; }' }).diagnostics.length, 1);
+  assert.equal(load({ top: 'snmp { x; } snmp { y; }' }).diagnostics.length, 1);
 });
 test('the path to a services interface is [edit interfaces NAME]', () => {
   assert.deepEqual(told(load({ unit: 'encapsulation ppp;' }).diagnostics), [

@@ -33,10 +33,10 @@ test('a check that fails is told with its level, its statement and the failure l
   );
 });
 test('a warning has the same shape, and no failure line', () => {
-  const { diagnostics } = load({ top: 'chassis { x; }' });
+  const { diagnostics } = load({ top: 'snmp { x; }' });
   assert.equal(
     formatDiagnostics(diagnostics, 'lns.conf'),
-    "lns.conf:1: [edit]\n  'chassis'\n    warning: not a part of L2TP services; accepted and left alone",
+    "lns.conf:1: [edit]\n  'snmp'\n    warning: not a part of L2TP services; accepted and left alone",
   );
 });
 test('nothing to tell is nothing', () => {
@@ -44,11 +44,21 @@ test('nothing to tell is nothing', () => {
 });
 test('an error leaves no configuration, a warning does', () => {
   assert.equal(load({ group: 'hello-interval x;' }).config, null);
-  assert.notEqual(load({ top: 'chassis { x; }' }).config, null);
+  assert.notEqual(load({ top: 'snmp { x; }' }).config, null);
 });
 test('an empty file is a configuration without tunnel groups', () => {
   for (const text of ['', '\n\n', '# nothing\n', '/* nothing */'])
-    assert.deepEqual(sound(text), { hostName: null, tunnelGroups: [], pools: new Map() });
+    assert.deepEqual(sound(text), {
+      hostName: null,
+      tunnelGroups: [],
+      pools: new Map(),
+      interfaces: new Map(),
+      radiusServers: [],
+      radiusDisconnect: null,
+      trace: null,
+      system: { users: [], socketPath: null, socketGroup: null },
+      chassis: { model: null, pics: [], febs: new Map() },
+    });
 });
 
 // Whole files.

@@ -1,39 +1,37 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { REDUNDANT_INTERFACE, ROOT, SERVICE_INTERFACE, type Statement } from '../../src/config/schema.ts';
+import { statementsManual } from '../../scripts/statements.ts';
+import { ROOT, type Statement } from '../../src/config/schema.ts';
 
-const MANUAL = readFileSync(new URL('../../docs/junos.md', import.meta.url), 'utf8');
+const read = (path: string): string => readFileSync(new URL(path, import.meta.url), 'utf8');
 
-/** Each statement below `statements`: its path, its default and how far it goes. */
-function declared(statements: readonly Statement[], path = '', later = false): string[] {
-  return statements.flatMap((one) => {
-    const here = `${path} ${one.keyword}`.trim();
-    const understood = later || one.status === 'later';
-    const status = one.status === 'opaque' ? 'left alone' : understood ? 'understood' : 'honoured';
-    return [`${here} | ${one.default ?? ''} | ${status}`, ...declared(one.children ?? [], here, understood)];
-  });
-}
-/** The rows under a heading of the manual, in the same form. */
-function written(heading: string): string[] {
-  const section = MANUAL.split(`\n### \`${heading}\`\n`)[1]!.split('\n##')[0]!;
-  return [...section.matchAll(/^\| `([^`]+)` \| [^|]* \| ([^|]*) \| ([^|]*) \|/gm)].map(
-    ([, path, value, status]) => `${path} | ${value!.trim()} | ${status!.trim()}`,
-  );
-}
+test('docs/statements.md is what scripts/statements.ts writes from the declarations', () => {
+  assert.equal(read('../../docs/statements.md'), statementsManual());
+});
+test('docs/junos.md leads to it', () => {
+  assert.ok(read('../../docs/junos.md').includes('(statements.md)'));
+});
 
-const top = (keyword: string): readonly Statement[] => ROOT.find((one) => one.keyword === keyword)!.children!;
-const SECTIONS: readonly [heading: string, statements: readonly Statement[]][] = [
-  ['[edit services l2tp]', top('services').find((one) => one.keyword === 'l2tp')!.children!],
-  ['[edit access]', top('access')],
-  ['[edit interfaces sp-F/P/0]', SERVICE_INTERFACE.children!],
-  ['[edit interfaces rspN]', REDUNDANT_INTERFACE.children!.filter((one) => one.keyword !== 'unit')],
-];
-for (const [heading, statements] of SECTIONS)
-  test(`docs/junos.md has every statement of ${heading}, its default and its status`, () => {
-    assert.deepEqual(written(heading), declared(statements));
-  });
-test('docs/junos.md names every part of a router that is left alone', () => {
-  for (const { keyword, status } of ROOT)
-    if (status === 'opaque') assert.ok(MANUAL.includes(`\`${keyword}\``), keyword);
+/** Every statement of section 1.1's grammar, as paths of keywords. */
+const GRAMMAR = `tunnel-group hello-interval, tunnel-group hide-avps, tunnel-group l2tp-access-profile,
+  tunnel-group local-gateway address, tunnel-group maximum-send-window, tunnel-group ppp-access-profile,
+  tunnel-group receive-window, tunnel-group retransmit-interval, tunnel-group service-interface,
+  tunnel-group syslog host services, tunnel-group syslog host facility-override, tunnel-group syslog host log-prefix,
+  tunnel-group tunnel-timeout, traceoptions debug-level, traceoptions filter protocol,
+  traceoptions filter user-name, traceoptions flag, traceoptions interfaces debug-level, traceoptions interfaces flag`;
+test('1.1: each statement of the grammar is declared, with a description and an effect of its own or of its block', () => {
+  for (const path of GRAMMAR.split(/,\s*/)) {
+    let statements: readonly Statement[] = ROOT;
+    let effect: string | undefined;
+    for (const keyword of ['services', 'l2tp', ...path.split(' ')]) {
+      const found = statements.find((one) => one.keyword === keyword);
+      assert.ok(found, `${path}: ${keyword}`);
+      assert.notEqual(found.status, 'opaque', path);
+      assert.ok(found.description.length > 0, path);
+      effect = found.effect ?? effect;
+      statements = found.children ?? [];
+    }
+    assert.ok(effect, path);
+  }
 });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { overlay } from '../../src/config/resolve.ts';
+import { NO_ATTRIBUTES, overlay } from '../../src/config/resolve.ts';
 import type { PoolConfig, TunnelClient, TunnelGroup, UserClient } from '../../src/config/types.ts';
 import { formatIpv4, parseIpv4 } from '../../src/wire/address.ts';
 import { type Additions, configuration, sound } from './support.ts';
@@ -162,6 +162,7 @@ test('2.2: a user’s own attributes win over the group profile, one by one', ()
     'ola',
   );
   assert.deepEqual(ppp, {
+    ...NO_ATTRIBUTES,
     framedPool: 'quay',
     idleTimeoutMs: 22_000,
     keepaliveMs: 20_000,
