@@ -5,6 +5,8 @@ import { judgeNr, judgeNs, Transport } from '../../src/control/transport.ts';
 import { WasmCrypto } from '../../src/dataplane/crypto.ts';
 import { Authenticatee, Authenticator } from '../../src/ppp/authentication.ts';
 import type { PppAction, PppOptions } from '../../src/ppp/types.ts';
+import * as radiusHide from '../../src/radius/hide.ts';
+import * as radiusPacket from '../../src/radius/packet.ts';
 import { AVP_DEFINITIONS } from '../../src/wire/avp.ts';
 import { parseControlMessage } from '../../src/wire/message.ts';
 import { parsePacket } from '../../src/wire/ppp.ts';
@@ -125,6 +127,58 @@ function junos9(one: Case): string | null {
   }
 }
 
+function radius(one: Case): string | null {
+  const secret = hex(one.secret ?? '');
+  const request = hex(one.request_authenticator ?? '');
+  switch (one.kind) {
+    case 'user-password': {
+      const clear = radiusHide.revealUserPassword(hex(one.hidden), secret, request);
+      return (
+        check('hidden', toHex(radiusHide.hideUserPassword(hex(one.password), secret, request)!), one.hidden) ??
+        check('password', toHex(clear!), one.password)
+      );
+    }
+    case 'tunnel-password': {
+      const hidden = radiusHide.hideTunnelPassword(hex(one.password), secret, request, hex(one.salt))!;
+      const list = new radiusPacket.AttributeList();
+      list.add('Tunnel-Password', hidden, one.tag);
+      const packet = radiusPacket.buildPacket(2, 0, new Uint8Array(16), list.attributes, false)!;
+      const clear = radiusHide.revealTunnelPassword(hex(one.attribute).subarray(3), secret, request);
+      return (
+        check('attribute', toHex(packet.subarray(20)), one.attribute) ?? check('password', toHex(clear!), one.password)
+      );
+    }
+    case 'chap-password': {
+      const value = radiusHide.chapPassword(one.chap_identifier, hex(one.password), hex(one.challenge));
+      return check('value', toHex(value), one.attribute.slice(4));
+    }
+  }
+  const packet = radiusPacket.parsePacket(hex(one.packet));
+  if (typeof packet === 'string') return packet;
+  const damaged = radiusPacket.parsePacket(hex(one.packet).map((octet, i) => (i === 19 ? octet ^ 1 : octet)));
+  if (typeof damaged === 'string') return damaged;
+  const { code, identifier, authenticator } = packet;
+  const first = packet.messageAuthenticatorAt === 22;
+  const attributes = packet.attributes.filter((attribute) => attribute.type !== 80 || attribute.vendor !== 0);
+  const same = (octets: Uint8Array | null): string | null => check('packet', toHex(octets!), one.packet);
+  if (one.kind === 'response-authenticator') {
+    if (!radiusPacket.replyIsAuthentic(packet, request, secret)) return 'a right reply is refused';
+    if (radiusPacket.replyIsAuthentic(damaged, request, secret)) return 'a forged reply is taken';
+    if (packet.messageAuthenticatorAt !== -1 && !first) return null;
+    return same(radiusPacket.buildReply(code, identifier, request, attributes, secret, first));
+  }
+  if (one.kind === 'request-authenticator') {
+    if (!radiusPacket.requestIsAuthentic(packet, secret)) return 'a right request is refused';
+    if (radiusPacket.requestIsAuthentic(damaged, secret)) return 'a forged request is taken';
+    if (packet.messageAuthenticatorAt !== -1 && !first) return null;
+    return same(radiusPacket.buildSignedRequest(code, identifier, attributes, secret, first));
+  }
+  if (!radiusPacket.messageAuthenticatorIsRight(packet, authenticator, secret)) return 'a right request is refused';
+  if (radiusPacket.messageAuthenticatorIsRight(damaged, damaged.authenticator, secret))
+    return 'a forged request is taken';
+  return first ? same(radiusPacket.buildAccessRequest(identifier, authenticator, attributes, secret)) : null;
+}
+
 const FORMATS: readonly (readonly [is: (what: string, first: Case) => boolean, run: (one: Case) => string | null])[] = [
   [(what) => what.includes('hidden AVPs'), hiding],
   [
@@ -139,6 +193,7 @@ const FORMATS: readonly (readonly [is: (what: string, first: Case) => boolean, r
   [(what) => what.includes('CHAP-MD5'), chap],
   [(what) => what.includes('sequence numbers'), sequence],
   [(what) => what.includes('$9$'), junos9],
+  [(what) => what.includes('RADIUS'), radius],
 ];
 
 /** @throws where the file cannot be read, or is of no format known */
@@ -165,7 +220,7 @@ export async function runFile(path: string): Promise<Outcome> {
     }
     return outcome;
   }
-  if (/Multilink|MS-CHAP|RADIUS/i.test(what)) {
+  if (/Multilink|MS-CHAP/i.test(what)) {
     outcome.notSupported = cases.length;
     return outcome;
   }
