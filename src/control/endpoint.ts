@@ -21,6 +21,7 @@ import { parseL2tpHeader } from '../wire/l2tp.ts';
 import {
   type ControlMessage,
   ERROR_RESOURCES,
+  ERROR_SESSION_ID,
   ERROR_VALUE,
   type Fault,
   isSessionMessage,
@@ -74,6 +75,8 @@ class Session {
   parameters: CallParameters | null = null;
   openedAt = 0;
   readonly createdAt: number;
+  /** Since when the peer's next message of the set-up has been due. */
+  waitingSince = 0;
   constructor(localId: number, createdAt: number) {
     this.localId = localId;
     this.createdAt = createdAt;
@@ -92,13 +95,20 @@ class Tunnel implements Timed {
   /** Until when a closed tunnel answers; 0 while it is open. */
   closedUntil = 0;
   opened = false;
+  openedAt = 0;
   hostName = '';
   vendorName = '';
   /** Our challenge, whose answer is awaited. */
   challenge: Uint8Array | null = null;
   tieBreaker: Uint8Array | null = null;
+  /** An open tunnel of the same peer and Tunnel ID, which this one replaces once it is open itself. */
+  earlier: Tunnel | null = null;
   readonly sessions = new Map<number, Session>();
-  /** Session IDs given back, until the peer can no longer send for them. */
+  /** By the peer's Session ID. */
+  readonly byPeerId = new Map<number, Session>();
+  /** Calls that wait for the peer, the oldest first. */
+  readonly waiting = new Set<Session>();
+  /** Session IDs given back, until the peer can no longer send for them; in order of that time. */
   readonly resting = new Map<number, number>();
   /** When a control message was last heard. */
   heardAt: number;
@@ -127,7 +137,11 @@ class Tunnel implements Timed {
 
   deadline(): number {
     if (this.closedUntil !== 0) return Math.min(this.closedUntil, this.transport.deadline());
-    const own = this.state === 'established' ? this.helloAt : this.setupUntil;
+    let own = this.state === 'established' ? this.helloAt : this.setupUntil;
+    for (const oldest of this.waiting) {
+      own = Math.min(own, oldest.waitingSince + SETUP_TIMEOUT_MS);
+      break;
+    }
     return Math.min(own, this.transport.deadline());
   }
 }
@@ -152,12 +166,19 @@ export class ControlEndpoint {
   readonly #tunnels = new Map<number, Tunnel>();
   /** Tunnels set up by peers, by address, port and their Tunnel ID: a repeated SCCRQ finds its tunnel. */
   readonly #byPeer = new Map<string, Tunnel>();
-  /** In order of their SCCRQ. */
+  /**
+   * In order of their SCCRQ: those that never opened, refused and closed ones too as long as they answer. Anybody can
+   * make one of those with a false address.
+   */
   readonly #halfOpen = new Set<Tunnel>();
+  /** Tunnels of ours whose SCCRP has not come. */
+  readonly #asked = new Set<Tunnel>();
   readonly #halfOpenBySource = new Map<string, Set<Tunnel>>();
   readonly #deadlines = new Deadlines<Tunnel>();
   readonly #sendList: Uint8Array[] = [];
   #dirty: Tunnel[] = [];
+  /** Why nobody is let in any more. */
+  #shutdown: Fault | null = null;
 
   constructor(options: EndpointOptions) {
     this.#options = options;
@@ -232,34 +253,40 @@ export class ControlEndpoint {
     if (from === end) return this.#discard('tunnel-unknown', source, out);
     const message = parseControlMessage(octets, from, end, null, this.#options.crypto);
     const peerTunnelId = u16Of(message.values.get(AVP.assignedTunnelId));
-    if (message.type === STOPCCN) {
-      // Section 4.4.3: the peer never learnt our ID, but says its own.
-      const key = `${source.address} ${source.port} ${peerTunnelId}`;
-      const known = this.#byPeer.get(key) ?? this.#openTo(source);
-      if (known === undefined || known.closedUntil !== 0) return this.#discard('not-sccrq', source, out);
-      return this.#receiveFor(known, octets, from, end, 0, ns, nr, now, out);
-    }
-    if (message.type !== SCCRQ) return this.#discard('not-sccrq', source, out);
     const key = `${source.address} ${source.port} ${peerTunnelId}`;
     const known = peerTunnelId === 0 ? undefined : this.#byPeer.get(key);
-    if (known !== undefined) {
-      this.#receiveFor(known, octets, from, end, 0, ns, nr, now, out);
-      return;
+    if (message.type === STOPCCN) {
+      // Section 4.4.3: the peer never learnt our ID, but says its own. Of an open tunnel it knows our ID.
+      const meant = known ?? this.#openTo(source);
+      if (meant === undefined || meant.opened) return this.#discard('not-sccrq', source, out);
+      return this.#receiveFor(meant, octets, from, end, 0, ns, nr, now, out);
     }
+    if (message.type !== SCCRQ) return this.#discard('not-sccrq', source, out);
     if (ns !== 0) return this.#discard('ahead', source, out);
+    if (known !== undefined && !isLeftOver(known, now)) {
+      // A repetition is acknowledged again, and nothing in it counts: anybody may send it in the peer's name.
+      known.transport.owesAck = true;
+      this.#touch(known);
+      return this.#discard('duplicate', source, out);
+    }
     this.#request(message, key, peerTunnelId, source, now, out);
   }
 
   /** A tunnel of ours that awaits an SCCRP from there. */
   #openTo(source: PeerAddress): Tunnel | undefined {
-    for (const tunnel of this.#tunnels.values())
-      if (
-        tunnel.state === 'wait-ctl-reply' &&
-        tunnel.peer.address === source.address &&
-        tunnel.peer.port === source.port
-      )
-        return tunnel;
+    for (const tunnel of this.#asked)
+      if (tunnel.peer.address === source.address && tunnel.peer.port === source.port) return tunnel;
     return undefined;
+  }
+
+  /** The peer has opened this tunnel in the place of an earlier one, which it lost without a word. */
+  #supersede(tunnel: Tunnel, now: number, out: ControlAction[]): void {
+    const { earlier } = tunnel;
+    tunnel.earlier = null;
+    if (earlier === null || this.#tunnels.get(earlier.localId) !== earlier || earlier.closedUntil !== 0) return;
+    // Without a StopCCN: the peer would take it for the new one's.
+    const cause = { resultCode: 1, errorCode: 0, message: 'the peer has set the tunnel up anew', byPeer: true };
+    this.#end(earlier, cause, now, out, true);
   }
 
   #request(
@@ -274,6 +301,8 @@ export class ControlEndpoint {
     let refusal: Fault | null = message.fault;
     if (refusal === null && values.get(AVP.protocolVersion)![0] !== 1)
       refusal = { resultCode: 5, errorCode: PROTOCOL_VERSION, message: 'only protocol version 1 is supported' };
+    if (refusal === null && this.#shutdown !== null)
+      return this.#refuseStateless(this.#shutdown, peerTunnelId, source, out);
     if (refusal === null && this.#loseTie(values.get(AVP.tieBreaker), source, now, out)) {
       this.#discard('tie', source, out);
       return;
@@ -316,26 +345,31 @@ export class ControlEndpoint {
     tunnel.transport.receive(0, EMPTY);
     tunnel.transport.setPeerWindow(values.has(AVP.receiveWindowSize) ? u16Of(values.get(AVP.receiveWindowSize)) : 4);
     this.#tunnels.set(localId, tunnel);
+    const before = this.#byPeer.get(key);
+    if (before !== undefined) tunnel.earlier = before.opened ? before : before.earlier;
     this.#byPeer.set(key, tunnel);
     this.#touch(tunnel);
+    this.#enterHalfOpen(tunnel, now, out);
     if (refusal !== null) {
       this.#tunnelInput(tunnel, 'recv-sccrq-unacceptable', refusal, now, out);
       return;
     }
-    this.#enterHalfOpen(tunnel, now, out);
     tunnel.challenge = policy!.secret === null ? null : this.#options.random.octets(CHALLENGE_OCTETS);
     this.#tunnelInput(tunnel, 'recv-sccrq', null, now, out, values.get(AVP.challenge));
   }
 
   /** Both sides asked at once (section 4.4.3, Tie Breaker). @returns true where the peer's request is to be dropped */
   #loseTie(theirs: Uint8Array | undefined, source: PeerAddress, now: number, out: ControlAction[]): boolean {
-    if (theirs === undefined) return false;
-    for (const tunnel of this.#tunnels.values()) {
-      if (tunnel.state !== 'wait-ctl-reply' || tunnel.tieBreaker === null || tunnel.peer.address !== source.address)
-        continue;
-      const order = Buffer.compare(tunnel.tieBreaker, theirs);
-      // The loser of the tie discards its tunnel in silence; the equal ones both do.
-      if (order >= 0)
+    let drop = false;
+    for (const tunnel of [...this.#asked]) {
+      if (tunnel.state !== 'wait-ctl-reply' || tunnel.peer.address !== source.address) continue;
+      const ours = tunnel.tieBreaker;
+      // Neither side wants a single tunnel: there are two.
+      if (ours === null && theirs === undefined) continue;
+      // The lower wins, one beats none; equal ones are both discarded, in silence.
+      const order = ours === null ? 1 : theirs === undefined ? -1 : Buffer.compare(ours, theirs);
+      if (order >= 0) {
+        tunnel.transport.abandon();
         this.#tunnelInput(
           tunnel,
           'recv-sccrq-lost-tie',
@@ -343,9 +377,10 @@ export class ControlEndpoint {
           now,
           out,
         );
-      if (order <= 0) return true;
+      }
+      if (order <= 0) drop = true;
     }
-    return false;
+    return drop;
   }
 
   #refuseStateless(fault: Fault, peerTunnelId: number, source: PeerAddress, out: ControlAction[]): void {
@@ -497,7 +532,10 @@ export class ControlEndpoint {
         case 'tunnel-open':
           if (tunnel.opened) break;
           tunnel.opened = true;
+          tunnel.openedAt = now;
           this.#leaveHalfOpen(tunnel);
+          this.#asked.delete(tunnel);
+          this.#supersede(tunnel, now, out);
           tunnel.helloAt =
             tunnel.policy.helloIntervalMs > 0 ? now + tunnel.policy.helloIntervalMs : Number.POSITIVE_INFINITY;
           out.push({ do: 'tell', event: 'tunnel-open', tunnel: infoOf(tunnel) });
@@ -567,17 +605,27 @@ export class ControlEndpoint {
     tunnel.state = 'idle';
     tunnel.closedUntil = retain ? now + RETENTION_MS : now;
     if (cause.byPeer) tunnel.transport.abandon();
-    this.#leaveHalfOpen(tunnel);
+    this.#asked.delete(tunnel);
     for (const session of tunnel.sessions.values())
       if (session.state !== 'idle')
         out.push({ do: 'tell', event: 'call-closed', tunnelId: tunnel.localId, sessionId: session.localId, cause });
     tunnel.sessions.clear();
+    tunnel.byPeerId.clear();
+    tunnel.waiting.clear();
     out.push({ do: 'tell', event: 'tunnel-closed', tunnelId: tunnel.localId, opened: tunnel.opened, cause });
     this.#deadlines.update(tunnel);
   }
   #forget(tunnel: Tunnel): void {
+    // A second time its ID may be another's.
+    if (this.#tunnels.get(tunnel.localId) !== tunnel) return;
     this.#tunnels.delete(tunnel.localId);
-    if (this.#byPeer.get(tunnel.duplicateKey) === tunnel) this.#byPeer.delete(tunnel.duplicateKey);
+    this.#asked.delete(tunnel);
+    if (this.#byPeer.get(tunnel.duplicateKey) === tunnel) {
+      const { earlier } = tunnel;
+      if (earlier !== null && this.#tunnels.get(earlier.localId) === earlier)
+        this.#byPeer.set(tunnel.duplicateKey, earlier);
+      else this.#byPeer.delete(tunnel.duplicateKey);
+    }
     this.#leaveHalfOpen(tunnel);
     this.#options.ids.release(tunnel.localId);
   }
@@ -600,9 +648,7 @@ export class ControlEndpoint {
     }
     // A CDN may come before the peer knows our Session ID: it names its own (section 4.4.4).
     const session =
-      sessionId !== 0
-        ? tunnel.sessions.get(sessionId)
-        : this.#sessionOfPeer(tunnel, u16Of(values.get(AVP.assignedSessionId)));
+      sessionId !== 0 ? tunnel.sessions.get(sessionId) : tunnel.byPeerId.get(u16Of(values.get(AVP.assignedSessionId)));
     if (session === undefined) return this.#discard('session-unknown', tunnel.peer, out);
     if (type === CDN) {
       this.#callInput(tunnel, session, 'recv-cdn', causeOf(values.get(AVP.resultCode), 'CDN'), now, out);
@@ -621,7 +667,10 @@ export class ControlEndpoint {
       byPeer: false,
     };
     if (type === ICRP) {
-      if (session.state === 'wait-reply') session.peerId = u16Of(values.get(AVP.assignedSessionId));
+      if (session.state === 'wait-reply') {
+        session.peerId = u16Of(values.get(AVP.assignedSessionId));
+        tunnel.byPeerId.set(session.peerId, session);
+      }
       this.#callInput(tunnel, session, 'recv-icrp', stateCause, now, out);
     } else if (type === ICCN) this.#callInput(tunnel, session, 'recv-iccn', stateCause, now, out, values);
     else if (type === SLI) {
@@ -630,7 +679,7 @@ export class ControlEndpoint {
         do: 'tell',
         event: 'link-info',
         tunnelId: tunnel.localId,
-        sessionId,
+        sessionId: session.localId,
         sendAccm: u32Of(accm.subarray(2)),
         receiveAccm: u32Of(accm.subarray(6)),
       });
@@ -640,16 +689,10 @@ export class ControlEndpoint {
         do: 'tell',
         event: 'wan-error',
         tunnelId: tunnel.localId,
-        sessionId,
+        sessionId: session.localId,
         errors: Array.from({ length: 6 }, (_, i) => u32Of(errors.subarray(2 + i * 4))),
       });
     } else if (type === OCRP || type === OCCN) this.#callInput(tunnel, session, 'close', stateCause, now, out);
-  }
-
-  #sessionOfPeer(tunnel: Tunnel, peerSessionId: number): Session | undefined {
-    if (peerSessionId === 0) return undefined;
-    for (const session of tunnel.sessions.values()) if (session.peerId === peerSessionId) return session;
-    return undefined;
   }
 
   #callRequested(tunnel: Tunnel, message: ControlMessage, now: number, out: ControlAction[]): void {
@@ -665,8 +708,16 @@ export class ControlEndpoint {
     if (refusal === null && localId === 0)
       refusal = { resultCode: 4, errorCode: ERROR_RESOURCES, message: 'no Session ID is free' };
     if (refusal !== null) return this.#refuseCall(tunnel, peerSessionId, refusal, now, out);
+    // Messages come in order: a peer that gives an ID a second time has ended the first call, in silence. A CDN would
+    // be taken for the new one's.
+    const former = tunnel.byPeerId.get(peerSessionId);
+    if (former !== undefined) {
+      const cause = { resultCode: 2, errorCode: ERROR_SESSION_ID, message: 'the peer uses its ID anew', byPeer: true };
+      this.#callInput(tunnel, former, 'recv-cdn', cause, now, out);
+    }
     const session = new Session(localId, now);
     session.peerId = peerSessionId;
+    tunnel.byPeerId.set(peerSessionId, session);
     tunnel.sessions.set(localId, session);
     out.push({
       do: 'tell',
@@ -686,8 +737,8 @@ export class ControlEndpoint {
 
   /** A CDN for a call that never had a session. */
   #refuseCall(tunnel: Tunnel, peerSessionId: number, fault: Fault, now: number, out: ControlAction[]): void {
+    // Nobody will send for this ID: it need not rest.
     const localId = this.#sessionId(tunnel, now);
-    if (localId !== 0) tunnel.resting.set(localId, now + RETENTION_MS);
     const builder = this.#begin(tunnel, CDN, peerSessionId)
       .result(fault.resultCode, fault.errorCode, fault.message)
       .u16(AVP.assignedSessionId, localId);
@@ -696,19 +747,17 @@ export class ControlEndpoint {
 
   /** An unpredictable Session ID that the peer cannot still be sending for; 0 where there is none. */
   #sessionId(tunnel: Tunnel, now: number): number {
+    const { sessions, resting } = tunnel;
+    for (const [id, until] of resting) {
+      if (until > now) break;
+      resting.delete(id);
+    }
     for (let tries = 0; tries < 64; tries++) {
       const id = this.#options.random.u32() & 0xffff;
-      if (id === 0 || tunnel.sessions.has(id)) continue;
-      const until = tunnel.resting.get(id);
-      if (until !== undefined) {
-        if (until > now) continue;
-        tunnel.resting.delete(id);
-      }
-      if (tunnel.resting.size > 4096)
-        for (const [resting, end] of tunnel.resting) if (end <= now) tunnel.resting.delete(resting);
-      return id;
+      if (id !== 0 && !sessions.has(id) && !resting.has(id)) return id;
     }
-    for (let id = 1; id < 65536; id++) if (!tunnel.sessions.has(id) && (tunnel.resting.get(id) ?? 0) <= now) return id;
+    if (sessions.size + resting.size >= 65535) return 0;
+    for (let id = 1; id < 65536; id++) if (!sessions.has(id) && !resting.has(id)) return id;
     return 0;
   }
 
@@ -723,6 +772,13 @@ export class ControlEndpoint {
     values?: ReadonlyMap<number, Uint8Array>,
   ): void {
     const [next, ...actions] = SESSION_TABLE[session.state][input];
+    if (next !== session.state) {
+      tunnel.waiting.delete(session);
+      if (next === 'wait-reply' || next === 'wait-connect') {
+        session.waitingSince = now;
+        tunnel.waiting.add(session);
+      }
+    }
     session.state = next;
     for (const action of actions) {
       switch (action) {
@@ -777,6 +833,7 @@ export class ControlEndpoint {
         }
         case 'clean-up':
           tunnel.sessions.delete(session.localId);
+          if (tunnel.byPeerId.get(session.peerId) === session) tunnel.byPeerId.delete(session.peerId);
           tunnel.resting.set(session.localId, now + RETENTION_MS);
           out.push({
             do: 'tell',
@@ -800,6 +857,7 @@ export class ControlEndpoint {
     tunnel.challenge = policy.secret === null ? null : this.#options.random.octets(CHALLENGE_OCTETS);
     tunnel.tieBreaker = tie ? this.#options.random.octets(8) : null;
     this.#tunnels.set(localId, tunnel);
+    this.#asked.add(tunnel);
     this.#tunnelInput(tunnel, 'open', null, now, out);
     return localId;
   }
@@ -844,8 +902,9 @@ export class ControlEndpoint {
     const tunnel = this.#tunnels.get(tunnelId);
     if (tunnel !== undefined && tunnel.closedUntil === 0) this.#tunnelInput(tunnel, 'close', fault, now, out);
   }
-  /** Ends all tunnels. The endpoint is done when `settled`. */
+  /** Ends all tunnels and lets no more in. The endpoint is done when `settled`. */
   shutdown(fault: Fault, now: number, out: ControlAction[]): void {
+    this.#shutdown = fault;
     for (const tunnel of [...this.#tunnels.values()]) this.closeTunnel(tunnel.localId, fault, now, out);
   }
   /** Has every StopCCN been acknowledged? */
@@ -853,7 +912,7 @@ export class ControlEndpoint {
     for (const tunnel of this.#tunnels.values()) if (tunnel.transport.unacknowledged > 0) return false;
     return true;
   }
-  /** LNS: tells the LAC the negotiated ACCMs (section 6.15). */
+  /** LNS: tells the LAC the negotiated ACCMs (section 6.14). */
   sendLinkInfo(
     tunnelId: number,
     sessionId: number,
@@ -875,7 +934,7 @@ export class ControlEndpoint {
       out,
     );
   }
-  /** LAC: reports errors of the call's line (section 6.14): CRC, framing, hardware overruns, buffer overruns, time-outs, alignment. */
+  /** LAC: reports errors of the call's line (section 6.13): CRC, framing, hardware overruns, buffer overruns, time-outs, alignment. */
   sendWanError(
     tunnelId: number,
     sessionId: number,
@@ -910,8 +969,10 @@ export class ControlEndpoint {
 
   handleTimeout(now: number, out: ControlAction[]): void {
     for (let tunnel = this.#deadlines.take(now); tunnel !== null; tunnel = this.#deadlines.take(now)) {
+      // One that gave way to another is still in the heap.
+      if (this.#tunnels.get(tunnel.localId) !== tunnel) continue;
       this.#timeout(tunnel, now, out);
-      if (this.#tunnels.has(tunnel.localId)) this.#deadlines.update(tunnel);
+      if (this.#tunnels.get(tunnel.localId) === tunnel) this.#deadlines.update(tunnel);
     }
   }
   #timeout(tunnel: Tunnel, now: number, out: ControlAction[]): void {
@@ -933,6 +994,11 @@ export class ControlEndpoint {
       return;
     }
     if (tunnel.state === 'established') {
+      for (const session of [...tunnel.waiting]) {
+        if (now < session.waitingSince + SETUP_TIMEOUT_MS) break;
+        const late = { resultCode: 10, errorCode: 0, message: 'set-up of the call took too long', byPeer: false };
+        this.#callInput(tunnel, session, 'close', late, now, out);
+      }
       if (now < tunnel.helloAt) return;
       // Data puts the HELLO off as well (section 5.5); so does what is still unacknowledged.
       const heard = Math.max(tunnel.heardAt, this.#options.lastHeard?.(tunnel.localId) ?? 0);
@@ -990,6 +1056,13 @@ export class ControlEndpoint {
 }
 
 const EMPTY = new Uint8Array(0);
+
+/**
+ * Is this tunnel of the peer's earlier life? An SCCRQ with its addresses and Tunnel ID is no repetition when the tunnel
+ * was open and has closed, or has been open for longer than any peer repeats (section 5.7): the peer began anew.
+ */
+const isLeftOver = (tunnel: Tunnel, now: number): boolean =>
+  tunnel.opened && (tunnel.closedUntil !== 0 || now - tunnel.openedAt > RETENTION_MS);
 /** A refused tunnel lives only until its StopCCN is acknowledged. */
 const REFUSED_POLICY: TunnelPolicy = {
   secret: null,

@@ -36,6 +36,8 @@ export interface TransportOptions {
 const FIRST_TIMEOUT_MS = 1000;
 /** What is assumed where the peer announces no window (section 4.4.3). */
 const DEFAULT_PEER_WINDOW = 4;
+/** Larger messages do not wait for the ones before them: anybody can have us keep these. The peer sends them again. */
+const AHEAD_OCTETS_MAX = 4096;
 
 /**
  * Reliable delivery of control messages (RFC 2661 section 5.8, appendix A): numbers, acknowledgements, window, slow
@@ -152,9 +154,9 @@ export class Transport {
   receive(ns: number, message: Uint8Array): 'in-order' | 'duplicate' | 'ahead' | 'overflow' {
     const verdict = judgeNs(this.nr, ns);
     if (verdict === 'ahead') {
-      if (behind(this.nr, ns) >= this.#options.receiveWindow) return 'overflow';
+      if (behind(this.nr, ns) >= this.#options.receiveWindow || message.length > AHEAD_OCTETS_MAX) return 'overflow';
       this.#ahead ??= new Map();
-      this.#ahead.set(ns, message);
+      this.#ahead.set(ns, message.slice());
       return 'ahead';
     }
     this.owesAck = true;

@@ -33,7 +33,7 @@ export interface SubscribersOptions {
   readonly now: () => number;
   /** Ends a call with CDN. */
   disconnect(call: Call, resultCode: number, errorCode: number, message: string): void;
-  /** Section 6.15: the LAC learns the ACCM that was negotiated over its head. */
+  /** Section 6.14: the LAC learns the ACCM that was negotiated over its head. */
   linkInfo(call: Call, accm: number): void;
   /** Something happened outside a turn of the driver: acknowledgements and timers are to be looked at. */
   settle(): void;
