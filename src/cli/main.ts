@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import { platformByName } from '../config/platform.ts';
 import { LnsError } from '../errors.ts';
+import { platformByName } from '../platform/platform.ts';
 import { readVersion } from './version.ts';
 
 /** Exit status for arguments that make no sense. */

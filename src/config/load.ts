@@ -1,5 +1,5 @@
+import { platformByName } from '../platform/platform.ts';
 import { parseConfig } from './bind.ts';
-import { platformByName } from './platform.ts';
 import { resolveConfig } from './resolve.ts';
 import type { Diagnostic, LnsConfig } from './types.ts';
 

@@ -1,8 +1,8 @@
 import type { ConfigError } from '../errors.ts';
+import { hasServiceInterface, type Platform, platformByName } from '../platform/platform.ts';
 import type { AuthMethod } from '../ppp/types.ts';
 import { parseIpv4 } from '../wire/address.ts';
 import { type ConfigNode, type ConfigTree, parsePrefix } from './bind.ts';
-import { hasServiceInterface, type Platform, platformByName } from './platform.ts';
 import { child, entries, entry, has, numberOf, numberOrNull, value, values } from './query.ts';
 import {
   chassisConfig,

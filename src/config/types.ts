@@ -1,3 +1,4 @@
+import type { PlatformName } from '../platform/types.ts';
 import type { AuthMethod } from '../ppp/types.ts';
 import type { FACILITIES, SEVERITIES, TRACE_FLAGS, TRACE_LEVELS } from './schema/l2tp.ts';
 
@@ -251,8 +252,8 @@ export interface LnsConfig {
   readonly chassis: ChassisConfig;
 }
 
-export type PlatformName = 'm7i' | 'm10i' | 'm120';
-
 /** Seconds between LCP Echo-Requests where nothing is said, in ms (13.2 manual). */
 export const DEFAULT_KEEPALIVE_MS = 30_000;
 export const DEFAULT_KEEPALIVE_RETRIES = 10;
+
+export type { PlatformName };
