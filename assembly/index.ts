@@ -13,7 +13,7 @@ export { hostEnable } from "./path/host";
 export { sessionIndexPut, sessionIndexRemove, sessionIndexFind } from "./table/sessions";
 export { stackPush, stackRemove, addressFind } from "./table/addresses";
 export {
-  transmitOptions, transmitReset, transmitMessages, transmitRuns, transmitOuts, transmitSegments, transmitSingle, transmitLost, coreLost,
+  RUNS_NONE, RUNS_PEER, RUNS_TUNNEL, transmitOptions, transmitReset, transmitMessages, transmitRuns, transmitOuts, transmitSegments, transmitSingle, transmitLost, coreLost,
 } from "./path/transmit";
 export {
   receivePrepare, receiveRearm, upstream, upstreamRing, downstream, downstreamRing, ringsRelease, inject, coreSlot, epochEnter, epochLeave, upstreamList, downstreamList, peerOptions,

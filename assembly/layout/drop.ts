@@ -54,4 +54,14 @@ export const TOTAL_FRAGMENTED: u32 = 76;
 export const TOTAL_BATCHES: u32 = 77;
 export const TOTAL_LOST: u32 = 78;
 export const TOTAL_LOOPS: u32 = 79;
+/** Buffers that UDP_GRO had merged from several datagrams. */
+export const TOTAL_RX_RUNS: u32 = 100;
+/** Control messages that came inside such a run. */
+export const TOTAL_RX_RUN_CONTROL: u32 = 101;
+/** Super-packets of several segments taken from the TUN device. */
+export const TOTAL_CORE_RUNS_IN: u32 = 102;
+/** Super-packets of several packets written to the TUN device. */
+export const TOTAL_CORE_RUNS_OUT: u32 = 103;
+/** Packets in those. */
+export const TOTAL_CORE_RUN_PACKETS_OUT: u32 = 104;
 export const SHARD_COUNTERS_SIZE: u32 = 128 * 8;

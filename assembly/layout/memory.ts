@@ -124,8 +124,10 @@ export const HEADROOM: u32 = 64;
 export const SLOT_SIZE: u32 = 9280;
 /** Largest datagram a slot holds. */
 export const SLOT_OCTETS: u32 = 9216;
-/** With UDP_GRO: one slot is 64 KiB. The area holds 64 of them. */
-export const SLOT_SIZE_GRO: u32 = 65536;
+/** With UDP_GRO: a slot holds the largest UDP payload; an odd number of cache lines. The area holds 64 of them. */
+export const SLOT_SIZE_GRO: u32 = 66368;
+/** Largest payload of a UDP datagram over IPv4, and of a run of datagrams that UDP_GRO merges. */
+export const SLOT_OCTETS_GRO: u32 = 65507;
 export const RX_SIZE: u32 = 0x10000 + 65 * 65536;
 
 // Transmit area of a shard (PART_TX).

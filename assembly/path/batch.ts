@@ -10,9 +10,10 @@ import { puntControl, ringSize } from "./punt";
 import { transmitRoom, transmitSlot } from "./transmit";
 import { encapFrame } from "./encap";
 import { acceptPacket } from "./accept";
+import { hostCrowded } from "./host";
 import { L2TP_S } from "../layout/l2tp";
 import {
-  BATCH, MMSGHDR_SIZE, IOVEC_SIZE, SOCKADDR_SIZE, CMSG_SIZE, RX_MESSAGES, RX_IOVECS, RX_NAMES, RX_CONTROLS, RX_SLOTS, HEADROOM, SLOT_SIZE, SLOT_OCTETS, SLOT_SIZE_GRO,
+  BATCH, MMSGHDR_SIZE, IOVEC_SIZE, SOCKADDR_SIZE, CMSG_SIZE, RX_MESSAGES, RX_IOVECS, RX_NAMES, RX_CONTROLS, RX_SLOTS, HEADROOM, SLOT_SIZE, SLOT_OCTETS, SLOT_SIZE_GRO, SLOT_OCTETS_GRO,
   CORE_SLOTS, SHARD_EPOCH, SHARD_OFFLINE, CONTROL_EPOCH, PART_RING_INJECT, PART_RING_ACCESS_IN, PART_RING_CORE_IN, RING_HEAD, RING_TAIL, RING_DATA,
   RECORD_SIZE, RECORD_KIND, RECORD_OCTETS, RECORD_ROW, RECORD_GENERATION, RECORD_AUX, RECORD_HEADER, RECORD_PAD, RECORD_SEND, TX_SLOT_SIZE,
 } from "../layout/memory";
@@ -20,7 +21,7 @@ import {
   SESSION_FLAGS, SESSION_SEND_NS, SESSION_NS_REQUIRED, SESSION_LAC, SESSION_PEER, SESSION_TUNNEL_ROW, SESSION_GENERATION, SESSION_ROW_SIZE, COUNTER_TX_CONTROL_PACKETS, COUNTER_TX_CONTROL_OCTETS,
 } from "../layout/session";
 import { TUNNEL_ROW_SIZE, TUNNEL_LAST_HEARD } from "../layout/tunnel";
-import { DROP_TUNNEL, DROP_SESSION, DROP_PEER_ADDRESS, DROP_LATE, DROP_NS_MISSING, DROP_TRUNCATED, DROP_STALE, DROP_LENGTH, TOTAL_RX_DATAGRAMS, TOTAL_RX_OCTETS, TOTAL_INJECTED, TOTAL_BATCHES } from "../layout/drop";
+import { DROP_TUNNEL, DROP_SESSION, DROP_PEER_ADDRESS, DROP_LATE, DROP_NS_MISSING, DROP_TRUNCATED, DROP_STALE, DROP_LENGTH, TOTAL_RX_DATAGRAMS, TOTAL_RX_OCTETS, TOTAL_INJECTED, TOTAL_BATCHES, TOTAL_RX_RUNS, TOTAL_RX_RUN_CONTROL } from "../layout/drop";
 
 const AF_INET: u32 = 2;
 const SOL_UDP: u32 = 17;
@@ -61,7 +62,7 @@ export function upstreamDatagram(ptr: u32, len: u32, name: u32, group: u32): voi
 
 // Access side ffi: struct mmsghdr filled by recvmmsg.
 
-/** Lays out the receive messages. @param useGro slots of 64 KiB, each of many datagrams of one size */
+/** Lays out the receive messages. @param useGro slots of the largest size, each for a run of datagrams of one size */
 export function receivePrepare(useGro: bool): void {
   gro = useGro;
   const slot = gro ? SLOT_SIZE_GRO : SLOT_SIZE;
@@ -69,7 +70,7 @@ export function receivePrepare(useGro: bool): void {
     const message = rx + RX_MESSAGES + i * MMSGHDR_SIZE;
     const vector = rx + RX_IOVECS + i * IOVEC_SIZE;
     store<u64>(vector, base + rx + RX_SLOTS + HEADROOM + i * slot);
-    store<u64>(vector, gro ? SLOT_SIZE_GRO - HEADROOM : SLOT_OCTETS, 8);
+    store<u64>(vector, gro ? SLOT_OCTETS_GRO : SLOT_OCTETS, 8);
     store<u64>(message, base + rx + RX_NAMES + i * SOCKADDR_SIZE);
     store<u64>(message, base + vector, 16);
     store<u64>(message, 1, 24);
@@ -85,15 +86,18 @@ export function receiveRearm(n: u32): void {
     store<u64>(message, gro ? CMSG_SIZE : 0, 40);
   }
 }
+/** Octets of the first message that were taken already, where the lists were full in the midst of a run. */
+let taken: u32 = 0;
 /**
- * Takes received messages `from` to `n` up the path, as far as the transmit lists have room.
- * @returns the index of the first message not taken
+ * Takes received messages `from` to `n` up the path, as far as the transmit lists have room. With UDP_GRO a message is
+ * a run of datagrams, each of which is looked at for itself: the kernel merges across tunnels, and control messages too.
+ * @returns the index of the first message not wholly taken; the next call goes on there
  */
 export function upstream(from: u32, n: u32, group: u32): u32 {
   count(TOTAL_BATCHES, 1);
   const slot = gro ? SLOT_SIZE_GRO : SLOT_SIZE;
   let i = from;
-  for (; i < n && transmitRoom(); i++) {
+  for (; i < n; i++) {
     const message = rx + RX_MESSAGES + i * MMSGHDR_SIZE;
     const ptr = rx + RX_SLOTS + HEADROOM + i * slot;
     const name = rx + RX_NAMES + i * SOCKADDR_SIZE;
@@ -105,11 +109,21 @@ export function upstream(from: u32, n: u32, group: u32): u32 {
     let segment = len;
     if (gro && load<u64>(message, 40) >= 20) {
       const cmsg = rx + RX_CONTROLS + i * CMSG_SIZE;
-      if (load<u32>(cmsg, 8) == SOL_UDP && load<u32>(cmsg, 12) == UDP_GRO) segment = load<u32>(cmsg, 16);
+      if (load<u32>(cmsg, 8) == SOL_UDP && load<u32>(cmsg, 12) == UDP_GRO) segment = max<u32>(1, load<u32>(cmsg, 16));
     }
-    if (len == 0) upstreamDatagram(ptr, 0, name, group);
-    for (let at: u32 = 0; at < len; at += segment) upstreamDatagram(ptr + at, min(segment, len - at), name, group);
+    const run = segment < len;
+    hostCrowded(run);
+    if (run && taken == 0) count(TOTAL_RX_RUNS, 1);
+    do {
+      if (!transmitRoom()) return i;
+      const octets = min(segment, len - taken);
+      if (run && octets > 0 && load<u8>(ptr + taken) & 0x80) count(TOTAL_RX_RUN_CONTROL, 1);
+      upstreamDatagram(ptr + taken, octets, name, group);
+      taken += octets;
+    } while (taken < len);
+    taken = 0;
   }
+  hostCrowded(false);
   return i;
 }
 

@@ -8,7 +8,7 @@ import {
   TX_MESSAGES, TX_MESSAGES_MAX, TX_IOVECS, TX_CONTROLS, TX_RUNS, TX_SINGLE, TX_SLOTS, TX_SLOT_SIZE, TX_SLOTS_MAX, TX_OUT, TX_OUT_MAX, MMSGHDR_SIZE, IOVEC_SIZE,
   CMSG_SIZE, HEADROOM, PART_RING_ACCESS_OUT, RECORD_DATAGRAM, SOCKADDR_SIZE,
 } from "../layout/memory";
-import { SESSION_PEER, SESSION_PEER_LENGTH, SESSION_SOCKET_GROUP } from "../layout/session";
+import { SESSION_PEER, SESSION_PEER_LENGTH, SESSION_SOCKET_GROUP, SESSION_TUNNEL_ROW } from "../layout/session";
 import { DROP_RING_FULL, DROP_SEND_ERROR, DROP_SEND_BUFFER, DROP_CORE_WRITE, TOTAL_TX_DATAGRAMS, TOTAL_TX_OCTETS, TOTAL_DELIVERED, TOTAL_DELIVERED_OCTETS } from "../layout/drop";
 
 const SOL_UDP: u32 = 17;
@@ -34,9 +34,16 @@ let total: u32 = 0;
 let destination: u32 = 0; // row of the last message
 let group: u32 = 0xffffffff;
 
-/** @param gso use UDP_SEGMENT  @param ring send through the access ring */
-export function transmitOptions(gso: bool, ring: bool): void {
-  segmenting = gso;
+/** Runs of UDP_SEGMENT: none; across all sessions of one peer; of one tunnel only. */
+export const RUNS_NONE: u32 = 0;
+export const RUNS_PEER: u32 = 1;
+export const RUNS_TUNNEL: u32 = 2;
+let withinTunnel: bool = false;
+
+/** @param gso RUNS_*  @param ring send through the access ring */
+export function transmitOptions(gso: u32, ring: bool): void {
+  segmenting = gso != RUNS_NONE;
+  withinTunnel = gso == RUNS_TUNNEL;
   toRing = ring;
 }
 /** Forgets the lists of the last batch. */
@@ -57,6 +64,7 @@ export function transmitSlot(): u32 {
 // @ts-ignore: decorator
 @inline function sameDestination(a: u32, b: u32): bool {
   if (a == b) return true;
+  if (withinTunnel) return load<u32>(a + SESSION_TUNNEL_ROW) == load<u32>(b + SESSION_TUNNEL_ROW);
   const pa = a + SESSION_PEER, pb = b + SESSION_PEER;
   if (load<u64>(pa) != load<u64>(pb)) return false;
   return <u32>load<u16>(pa) != AF_INET6 || (load<u64>(pa, 8) == load<u64>(pb, 8) && load<u64>(pa, 16) == load<u64>(pb, 16) && load<u32>(pa, 24) == load<u32>(pb, 24));

@@ -60,6 +60,8 @@ program
   .addOption(platform())
   .option('--socket <path>', 'Unix socket for show and cli')
   .option('--portable', 'node:dgram in place of system calls')
+  .option('--no-gso', 'send every datagram by itself (without UDP_SEGMENT)')
+  .option('--no-gro', 'receive every datagram by itself (without UDP_GRO)')
   .option('--verbose', 'log details as well')
   .action(async (file: string, options) => (await import('./run.ts')).run(file, options));
 

@@ -15,6 +15,8 @@ interface RunOptions {
   platform: string;
   socket?: string;
   portable?: boolean;
+  gso: boolean;
+  gro: boolean;
   verbose?: boolean;
 }
 
@@ -35,7 +37,7 @@ export async function run(file: string, options: RunOptions): Promise<void> {
   const config = readConfig(file, options.platform);
   if (config === null) throw new ConfigError(`${file} is not in force: the server does not start`);
   const log = lineLog((line) => console.log(line), options.verbose === true ? 'debug' : 'info');
-  const lns = new Lns(config, { ...options, log });
+  const lns = new Lns(config, { ...options, rungs: options, log });
   const socketPath = options.socket ?? defaultSocketPath();
   const operator = new Operator(lns);
   const commands = await serveCommands(socketPath, (request) => operator.execute(request));

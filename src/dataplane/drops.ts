@@ -56,6 +56,11 @@ export const TOTALS: Record<TotalName, string> = {
   TOTAL_BATCHES: 'batches',
   TOTAL_LOST: 'lost',
   TOTAL_LOOPS: 'loops',
+  TOTAL_RX_RUNS: 'rxRuns',
+  TOTAL_RX_RUN_CONTROL: 'rxRunControl',
+  TOTAL_CORE_RUNS_IN: 'coreRunsIn',
+  TOTAL_CORE_RUNS_OUT: 'coreRunsOut',
+  TOTAL_CORE_RUN_PACKETS_OUT: 'coreRunPacketsOut',
 };
 
 /** [index in a shard's block, counter, sentence], in the order of the layout. */

@@ -5,6 +5,7 @@ import type { Cause, ControlAction, TunnelInfo, TunnelPolicy } from '../control/
 import { WasmCrypto } from '../dataplane/crypto.ts';
 import * as layout from '../generated/layout.ts';
 import { type Ffi, openFfi } from '../io/ffi.ts';
+import { Rungs } from '../io/rungs.ts';
 import { Ticker } from '../io/ticker.ts';
 import { DatagramSender, openDgram, openUdpSocket } from '../io/udp.ts';
 import { PppSession } from '../ppp/session.ts';
@@ -188,8 +189,10 @@ export class Lac {
   async start(): Promise<void> {
     const { shards, onePort, localAddress, traffic } = this.options;
     const groups = onePort ? 1 : this.#plan.length;
+    const rungs = Rungs.probe(this.#ffi);
     if (this.#ffi !== null)
-      for (let i = 0; i < groups; i++) this.#fds.push(openUdpSocket(this.#ffi, { address: localAddress, port: 0 }).fd);
+      for (let i = 0; i < groups; i++)
+        this.#fds.push(openUdpSocket(this.#ffi, { address: localAddress, port: 0 }, rungs.has('gro')).fd);
     this.plane = await Plane.open({
       tunnels: Math.max(64, this.#plan.length),
       sessions: Math.max(64, this.wanted),
@@ -208,7 +211,8 @@ export class Lac {
         octets: traffic?.octets ?? 64,
         burst: traffic?.burst ?? 8,
       },
-      segmentation: this.#ffi !== null,
+      segmentation: rungs.has('gso'),
+      gro: rungs.has('gro'),
       events: {
         frame: (row, frame) => this.#frame(row, frame),
         control: (octets, sockaddr) => this.#control(octets, decodeSockaddr(sockaddr)),

@@ -15,6 +15,9 @@ const IPPROTO_IPV6 = 41;
 const IPV6_MTU_DISCOVER = 23;
 const IPV6_V6ONLY = 26;
 const PMTUDISC_DONT = 0;
+const IPPROTO_UDP = 17;
+const UDP_SEGMENT = 103;
+const UDP_GRO = 104;
 
 /** Socket buffer asked for; what the kernel grants is reported. */
 export const RECEIVE_BUFFER_OCTETS = 16 << 20;
@@ -74,9 +77,10 @@ function portOf(ffi: Ffi, fd: number): number {
  * Opens the sockets of a local gateway: a SO_REUSEPORT group steered in the kernel by the L2TP header. The index in
  * the group is the order of bind, so that socket 0 is the one for control messages; none may be closed while others
  * are in use, since the kernel would move the last one into its place.
+ * @param gro the data sockets take runs of datagrams that the kernel merged (UDP_GRO); the control socket never does
  * @throws SystemError where the address cannot be bound
  */
-export function openSocketGroup(ffi: Ffi, address: PeerAddress, shards: number): SocketGroup {
+export function openSocketGroup(ffi: Ffi, address: PeerAddress, shards: number, gro = false): SocketGroup {
   const fds: number[] = [];
   const close = (): void => {
     for (const fd of fds.splice(0)) ffi.close(fd);
@@ -88,6 +92,7 @@ export function openSocketGroup(ffi: Ffi, address: PeerAddress, shards: number):
     ffi.close(probe);
     for (let i = 0; i <= shards; i++) fds.push(openSocket(ffi, { address: address.address, port }, true));
     attachSteering(ffi, fds[0]!, shards);
+    if (gro) for (const fd of fds.slice(1)) enableGro(ffi, fd);
     return { fds: [...fds], port, receiveBufferOctets: getOption(ffi, fds[0]!, SOL_SOCKET, SO_RCVBUF) / 2, close };
   } catch (error) {
     close();
@@ -132,9 +137,26 @@ function attachSteering(ffi: Ffi, fd: number, shards: number): void {
     throw ffi.error('SO_ATTACH_REUSEPORT_CBPF');
 }
 
+/** From now on the socket receives runs of datagrams of one size in one buffer, their size in a control message. @throws SystemError */
+function enableGro(ffi: Ffi, fd: number): void {
+  if (setOption(ffi, fd, IPPROTO_UDP, UDP_GRO, 1) < 0) throw ffi.error('UDP_GRO');
+}
+
+/** Whether the kernel's UDP sockets segment on sending and merge on receiving: null where they do, else the error's name. */
+export function probeUdpOffload(ffi: Ffi): { gso: string | null; gro: string | null } {
+  const fd = ffi.socket(2, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) throw ffi.error('UDP socket');
+  const attempt = (name: number, value: number): string | null =>
+    setOption(ffi, fd, IPPROTO_UDP, name, value) < 0 ? ffi.error('setsockopt').errorName : null;
+  const result = { gso: attempt(UDP_SEGMENT, 1200), gro: attempt(UDP_GRO, 1) };
+  ffi.close(fd);
+  return result;
+}
+
 /** Opens one unsteered socket, as a LAC has for a tunnel. */
-export function openUdpSocket(ffi: Ffi, address: PeerAddress): { fd: number; port: number } {
+export function openUdpSocket(ffi: Ffi, address: PeerAddress, gro = false): { fd: number; port: number } {
   const fd = openSocket(ffi, address, false);
+  if (gro) enableGro(ffi, fd);
   return { fd, port: portOf(ffi, fd) };
 }
 

@@ -1,47 +1,86 @@
 import type { TunnelIds } from '../control/types.ts';
+import type { PeerAddress } from '../wire/address.ts';
 import type { RandomSource } from '../wire/random.ts';
 
+/** Where the tunnels of one peer address and port are. */
+interface Placement {
+  readonly key: string;
+  readonly shard: number;
+  tunnels: number;
+}
+
 /**
- * Tunnel IDs of a whole server, dealt to the shards in turn: a tunnel belongs to shard ID mod shards, as the kernel
- * steers its datagrams. They are unpredictable, so that nobody outside guesses one (RFC 2661 section 9).
+ * Tunnel IDs of a whole server: a tunnel belongs to shard ID mod shards, as the kernel steers its datagrams. They are
+ * dealt to the shards in turn; with `together` all of one peer address and port go to one shard, since UDP_GRO merges
+ * their datagrams before they are steered. They are unpredictable, so that nobody outside guesses one (RFC 2661
+ * section 9).
  */
 export class TunnelIdPool implements TunnelIds {
   readonly #used = new Uint8Array(65536);
   readonly #random: RandomSource;
   readonly #shards: number;
+  readonly #together: boolean;
+  readonly #placements = new Map<string, Placement>();
+  readonly #placementOf = new Map<number, Placement>();
   #turn = 0;
   #count = 0;
 
-  constructor(random: RandomSource, shards: number) {
+  constructor(random: RandomSource, shards: number, together = false) {
     this.#random = random;
     this.#shards = shards;
+    this.#together = together && shards > 1;
     this.#used[0] = 1;
   }
   get inUse(): number {
     return this.#count;
   }
-  allocate(): number {
+  /** @returns 1 to 65,535, or 0 where none is free (with `together`: none of the peer's shard) */
+  allocate(peer: PeerAddress): number {
+    const key = this.#together ? `${peer.address} ${peer.port}` : '';
+    const placement = this.#together ? this.#placements.get(key) : undefined;
+    if (placement !== undefined) {
+      const id = this.#take(placement.shard);
+      if (id !== 0) {
+        placement.tunnels++;
+        this.#placementOf.set(id, placement);
+      }
+      return id;
+    }
     for (let tried = 0; tried < this.#shards; tried++) {
       const shard = this.#turn;
       this.#turn = (this.#turn + 1) % this.#shards;
-      const steps = Math.floor((65535 - shard) / this.#shards) + 1;
-      let at = this.#random.u32() % steps;
-      for (let n = 0; n < steps; n++) {
-        const id = at * this.#shards + shard;
-        if (this.#used[id] === 0) {
-          this.#used[id] = 1;
-          this.#count++;
-          return id;
-        }
-        at = at + 1 === steps ? 0 : at + 1;
+      const id = this.#take(shard);
+      if (id === 0) continue;
+      if (this.#together) {
+        const fresh = { key, shard, tunnels: 1 };
+        this.#placements.set(key, fresh);
+        this.#placementOf.set(id, fresh);
       }
+      return id;
+    }
+    return 0;
+  }
+  #take(shard: number): number {
+    const steps = Math.floor((65535 - shard) / this.#shards) + 1;
+    let at = this.#random.u32() % steps;
+    for (let n = 0; n < steps; n++) {
+      const id = at * this.#shards + shard;
+      if (this.#used[id] === 0) {
+        this.#used[id] = 1;
+        this.#count++;
+        return id;
+      }
+      at = at + 1 === steps ? 0 : at + 1;
     }
     return 0;
   }
   release(tunnelId: number): void {
-    if (tunnelId !== 0 && this.#used[tunnelId] === 1) {
-      this.#used[tunnelId] = 0;
-      this.#count--;
-    }
+    if (tunnelId === 0 || this.#used[tunnelId] !== 1) return;
+    this.#used[tunnelId] = 0;
+    this.#count--;
+    const placement = this.#placementOf.get(tunnelId);
+    if (placement === undefined) return;
+    this.#placementOf.delete(tunnelId);
+    if (--placement.tunnels === 0) this.#placements.delete(placement.key);
   }
 }

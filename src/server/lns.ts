@@ -9,6 +9,7 @@ import { ConfigError } from '../errors.ts';
 import * as layout from '../generated/layout.ts';
 import { type Ffi, openFfi } from '../io/ffi.ts';
 import type { Prefix } from '../io/netlink.ts';
+import { type RungSwitches, Rungs } from '../io/rungs.ts';
 import { Ticker } from '../io/ticker.ts';
 import { Tun } from '../io/tun.ts';
 import { adoptSocket, DatagramSender, openDgram, openSocketGroup } from '../io/udp.ts';
@@ -37,6 +38,8 @@ export interface LnsOptions {
   readonly sessions?: number;
   /** The portable access side even where system calls are to be had. */
   readonly portable?: boolean;
+  /** Rungs of the I/O ladder that are switched off. */
+  readonly rungs?: RungSwitches;
   /** Who judges users; the configuration's own clients by default. */
   readonly aaa?: Aaa;
 }
@@ -69,6 +72,8 @@ export class Lns {
   readonly controlTotals = { txPackets: 0, txOctets: 0, rxPackets: 0, rxOctets: 0 };
   readonly #ids: TunnelIdPool;
   readonly #ffi: Ffi | null;
+  /** Which rungs of the I/O ladder are in use. */
+  readonly rungs: Rungs;
   readonly #sender: DatagramSender | null;
   readonly #gateways: Gateway[] = [];
   readonly #tunnels = new Map<number, LnsTunnel>();
@@ -87,8 +92,9 @@ export class Lns {
       throw new ConfigError('the configuration has no tunnel group at [edit services l2tp]');
     this.config = config;
     this.options = options;
-    this.#ids = new TunnelIdPool(this.#random, options.shards);
     this.#ffi = options.portable === true ? null : openFfi();
+    this.rungs = Rungs.probe(this.#ffi, options.rungs);
+    this.#ids = new TunnelIdPool(this.#random, options.shards, this.rungs.has('gro'));
     this.#sender = this.#ffi === null ? null : new DatagramSender(this.#ffi);
     this.subscribers = new Subscribers({
       config,
@@ -136,7 +142,8 @@ export class Lns {
         core: net,
         tun: this.#tun?.fds ?? [],
         traffic: null,
-        segmentation: this.#ffi !== null,
+        segmentation: this.rungs.has('gso'),
+        gro: this.rungs.has('gro'),
         events: {
           frame: (row, frame) => this.#guarded(() => this.subscribers.frame(row, frame)),
           control: (octets, sockaddr, group) => this.#control(this.#gateways[group]!, octets, decodeSockaddr(sockaddr)),
@@ -161,6 +168,8 @@ export class Lns {
       net,
       device: this.#tun?.name,
       access: this.#ffi === null ? 'dgram' : 'ffi',
+      rungs: this.rungs.inUse,
+      without: this.rungs.missing,
       socketBuffer: this.receiveBufferOctets || undefined,
     });
   }
@@ -191,7 +200,7 @@ export class Lns {
   #openSteered(ffi: Ffi): void {
     for (const gateway of this.#gateways) {
       const address = { address: gateway.config.localGateway, port: this.options.port };
-      const group = openSocketGroup(ffi, address, this.options.shards);
+      const group = openSocketGroup(ffi, address, this.options.shards, this.rungs.has('gro'));
       gateway.port = group.port;
       gateway.fd = group.fds[0]!;
       gateway.shardFds = group.fds.slice(1);
@@ -209,8 +218,9 @@ export class Lns {
     gateway.port = socket.address().port;
     const padded = new Uint8Array(layout.SOCKADDR_SIZE);
     socket.on('message', (octets, from) => {
-      // The portable access side has one socket for everything: data goes on to its shard.
-      if (gateway.fd < 0 && octets.length >= 6 && (octets[0]! & 0x80) === 0) {
+      // Data goes on to its shard: the portable access side has one socket for everything, and a run of datagrams that
+      // begins with a control message comes here whole.
+      if (octets.length >= 6 && (octets[0]! & 0x80) === 0) {
         const at = (octets[0]! & 0x40) !== 0 ? 4 : 2;
         padded.fill(0);
         padded.set(encodeSockaddr(from));

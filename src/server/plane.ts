@@ -23,6 +23,8 @@ export interface PlaneOptions {
   readonly tun: readonly number[];
   readonly traffic: ShardTask['traffic'];
   readonly segmentation: boolean;
+  /** The sockets that shards read deliver merged runs of datagrams (UDP_GRO). */
+  readonly gro?: boolean;
   readonly events: PlaneEvents;
 }
 
@@ -88,7 +90,8 @@ export class Plane {
       addresses: options.sessions,
       shards: options.shards,
       controlRingOctets: 1 << 20,
-      accessRingOctets: portable ? 1 << 22 : 0,
+      // With system calls: for data that reached the control socket inside a run.
+      accessRingOctets: portable ? 1 << 22 : 1 << 18,
       coreRingOctets: 0,
       ports: true,
       traffic: options.traffic !== null,
@@ -147,6 +150,7 @@ export class Plane {
       wake: this.#wakeFds[shard] ?? -1,
       core,
       segmentation,
+      gro: this.#options.gro === true,
       traffic,
     };
     const run = this.#pool.run(task) as Promise<ShardReport>;
@@ -218,7 +222,7 @@ export class Plane {
     return written;
   }
 
-  /** Portable back end: hands a received data message to its shard. `sockaddr`: SOCKADDR_SIZE octets. */
+  /** Hands a data message that the main thread received to its shard. `sockaddr`: SOCKADDR_SIZE octets. */
   deal(shard: number, octets: Uint8Array, sockaddr: Uint8Array, group: number): void {
     if (!this.#accessIn[shard]!.write(layout.RECORD_DATAGRAM, 0, 0, group, sockaddr, octets)) this.dealFull++;
     this.#wake(shard);

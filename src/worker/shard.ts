@@ -30,6 +30,8 @@ export interface ShardTask {
   readonly core: 'tun' | 'embedded' | 'none' | 'memory' | 'traffic';
   /** Send runs with UDP_SEGMENT. */
   readonly segmentation: boolean;
+  /** The sockets deliver runs of datagrams that the kernel merged (UDP_GRO). */
+  readonly gro: boolean;
   readonly traffic: { kind: 'udp' | 'icmp'; target: number; octets: number; burst: number } | null;
 }
 
@@ -111,8 +113,11 @@ class Shard {
     if (this.#wasm.attach(BigInt(this.#base), task.shard) !== 0) throw new Error('the memory has another layout');
     this.#wasm.coreBackEnd(CORE[task.core]);
     this.#wasm.hostEnable(task.core === 'embedded' ? 1 : 0);
-    this.#wasm.transmitOptions(task.segmentation ? 1 : 0, task.sockets.length === 0 ? 1 : 0);
-    if (task.listens.length > 0) this.#wasm.receivePrepare(0);
+    // Over loopback and veth a run stays one packet up to the LNS's sockets, which are chosen by its first header: an
+    // emulator's tunnels may belong to different shards there.
+    const runs = task.traffic === null ? layout.RUNS_PEER : layout.RUNS_TUNNEL;
+    this.#wasm.transmitOptions(task.segmentation ? runs : layout.RUNS_NONE, task.sockets.length === 0 ? 1 : 0);
+    if (task.listens.length > 0) this.#wasm.receivePrepare(task.gro ? 1 : 0);
     if (task.traffic !== null)
       this.#wasm.trafficOptions(
         task.traffic.kind === 'icmp' ? layout.TRAFFIC_ICMP : layout.TRAFFIC_UDP,
