@@ -19,14 +19,13 @@ import {
   LCP_PFC,
   LCP_SHORT_SEQUENCE,
   octets32,
-  PPP_CHAP,
   PPP_LCP,
-  PPP_PAP,
   type PppOption,
   type PppPacket,
   PROTOCOL_REJECT,
   TIME_REMAINING,
 } from '../wire/ppp.ts';
+import { authMethod, authValue } from './chap.ts';
 import { ControlProtocol, type Judgement } from './protocol.ts';
 import type { AuthMethod, LcpResult, MultilinkResult, PppAction, PppEnd, PppOptions } from './types.ts';
 
@@ -40,14 +39,6 @@ const LOOPS_MAX = 5;
 const MRRU_NAKS_MAX = 3;
 
 const EMPTY = new Uint8Array(0);
-const CHAP_MD5_VALUE = new Uint8Array([PPP_CHAP >>> 8, PPP_CHAP & 0xff, 5]);
-const PAP_VALUE = new Uint8Array([PPP_PAP >>> 8, PPP_PAP & 0xff]);
-const authValue = (method: AuthMethod): Uint8Array => (method === 'pap' ? PAP_VALUE : CHAP_MD5_VALUE);
-function authMethod(value: Uint8Array): AuthMethod | null {
-  if (value.length === 2 && be16(value, 0) === PPP_PAP) return 'pap';
-  if (value.length === 3 && be16(value, 0) === PPP_CHAP && value[2] === 5) return 'chap-md5';
-  return null;
-}
 const mruValue = (mru: number): Uint8Array => new Uint8Array([mru >>> 8, mru & 0xff]);
 
 /** What `Lcp` tells the link that it belongs to. */
@@ -265,10 +256,13 @@ export class Lcp extends ControlProtocol {
         if (++this.#mrruNaks >= MRRU_NAKS_MAX) this.#wantMrru = false;
       } else if (type === LCP_ENDPOINT) this.#wantEndpoint = false;
       else if (type === LCP_AUTHENTICATION && this.#method >= 0) {
+        // What it proposes, where that is still ours to demand; otherwise our next one. Never one that it has refused.
+        const { authentication } = this.#options;
         const wanted = authMethod(value);
-        const index = wanted === null ? -1 : this.#options.authentication.indexOf(wanted, this.#method + 1);
-        if (index < 0) this.end ??= 'authentication-refused';
-        else this.#method = index;
+        const index = wanted === null ? -1 : authentication.indexOf(wanted, this.#method + 1);
+        if (index >= 0) this.#method = index;
+        else if (this.#method + 1 < authentication.length) this.#method++;
+        else this.end ??= 'authentication-refused';
       }
     }
   }

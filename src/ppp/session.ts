@@ -9,10 +9,12 @@ import {
   PROTOCOL_REJECT,
   parsePacket,
 } from '../wire/ppp.ts';
-import { Authenticatee, Authenticator, type AuthVerdict } from './authentication.ts';
+import { Authenticatee } from './authenticatee.ts';
+import { Authenticator } from './authenticator.ts';
+import { type AuthVerdict, authProtocol } from './chap.ts';
 import { Ipcp, type IpcpOwner } from './ipcp.ts';
 import { Lcp, type LcpOwner } from './lcp.ts';
-import type { AddressAssignment, AuthMethod, PppAction, PppEnd, PppOptions } from './types.ts';
+import type { AddressAssignment, AuthAnswer, AuthMethod, PppAction, PppEnd, PppOptions } from './types.ts';
 
 /** RFC 1661 section 3.2. `bundled`: a member link in RFC 1990's sense, whose network phase is the bundle's. */
 export type PppPhase = 'dead' | 'establish' | 'authenticate' | 'network' | 'bundled' | 'terminate';
@@ -90,7 +92,7 @@ export class PppSession implements LcpOwner, IpcpOwner {
     if (this.lcp.state !== 'Opened') return;
     if (protocol === PPP_PAP || protocol === PPP_CHAP) {
       const method = this.authMethod;
-      if (method !== null && protocol === (method === 'pap' ? PPP_PAP : PPP_CHAP)) {
+      if (method !== null && protocol === authProtocol(method)) {
         const packet = parsePacket(frame, from);
         if (packet !== null && this.#auth !== null) this.#judge(this.#auth.receive(packet, now, out), now, out);
         return;
@@ -129,17 +131,19 @@ export class PppSession implements LcpOwner, IpcpOwner {
     this.ipcp?.handleTimeout(now, out);
   }
 
-  /** The answer to 'authenticate'. */
-  authenticationResult(passed: boolean, now: number, out: PppAction[]): void {
-    if (this.#auth instanceof Authenticator) this.#judge(this.#auth.decide(passed, out), now, out);
+  /** The answer to 'authenticate', at once or later; a bare truth value has nothing to add. */
+  authenticationResult(answer: AuthAnswer | boolean, now: number, out: PppAction[]): void {
+    if (!(this.#auth instanceof Authenticator)) return;
+    const whole = typeof answer === 'boolean' ? { passed: answer } : answer;
+    this.#judge(this.#auth.decide(whole, now, out), now, out);
   }
   #judge(verdict: AuthVerdict, now: number, out: PppAction[]): void {
     if (verdict === 'none' || this.phase !== 'authenticate') return;
     if (verdict === 'passed') {
       out.push({ do: 'tell', event: 'authenticated', name: this.name, method: this.authMethod });
       this.#network(now, out);
-    } else if (verdict === 'failed') this.close('authentication-failed', '', now, out);
-    else this.close('authentication-timeout', 'no answer to authentication', now, out);
+    } else if (verdict === 'failed') this.close('authentication-failed', this.#auth?.reason ?? '', now, out);
+    else this.close('authentication-timeout', this.#auth?.reason || 'no answer to authentication', now, out);
   }
 
   /** The answer to 'request-address'; null: there is none to give. */

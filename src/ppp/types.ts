@@ -1,7 +1,41 @@
 import type { EndpointDiscriminator } from '../wire/lcp.ts';
 import type { RandomSource } from '../wire/random.ts';
 
-export type AuthMethod = 'chap-md5' | 'pap';
+export type AuthMethod = 'chap-md5' | 'pap' | 'mschap-v2';
+
+/**
+ * What a peer gave to be authenticated by: enough to ask another judge. `response` is secret (PAP: the password itself)
+ * and never logged.
+ */
+export interface Credentials {
+  readonly method: AuthMethod;
+  /** The peer's name as text, and as it came. */
+  readonly name: string;
+  readonly nameOctets: Uint8Array;
+  /** Of the packet that carries the answer. */
+  readonly identifier: number;
+  /** CHAP: the challenge that was answered. PAP: empty. */
+  readonly challenge: Uint8Array;
+  /** CHAP with MD5: 16 octets; MS-CHAP version 2: the 49 of RFC 2759 section 4; PAP: the password. */
+  readonly response: Uint8Array;
+  /** Compares with the secret of a local user. A right one is remembered for what MS-CHAP's Success has to prove. */
+  readonly verify: (secret: Uint8Array) => boolean;
+}
+
+/** A judge's answer to 'authenticate'. `message` is for the peer's eyes. */
+export type AuthAnswer =
+  | {
+      readonly passed: true;
+      readonly message?: string;
+      /** Of RADIUS (RFC 2548 section 2.3.3): "S=…", with its Ident octet or without. */
+      readonly msChap2Success?: Uint8Array;
+    }
+  | {
+      readonly passed: false;
+      readonly message?: string;
+      /** Of RADIUS (RFC 2548 section 2.1.5), "E=691 R=0 …", with its Ident octet or without. */
+      readonly msChapError?: Uint8Array;
+    };
 
 /** Why a PPP session ended. */
 export type PppEnd =
@@ -70,7 +104,7 @@ export interface LcpResult {
 export type PppAction =
   | { do: 'send'; frame: Uint8Array; priority: boolean }
   /** Check the peer's credentials; the answer goes to `authenticationResult`. */
-  | { do: 'authenticate'; method: AuthMethod; name: string; verify: (secret: Uint8Array) => boolean }
+  | ({ do: 'authenticate' } & Credentials)
   /** Find an address; the answer goes to `addressAssigned`. `requested`: what the peer asked for last, 0 for nothing. */
   | { do: 'request-address'; name: string }
   /** A frame of a member link, from its protocol field on, that concerns the bundle: `BundleNetwork.receive`. */

@@ -97,10 +97,10 @@ test('RFC 1661 section 4.1: the table answers every state and input with a state
 });
 
 test('LCP, authentication and IPCP come up with CHAP, with PAP and with none, and agree on what they should', () => {
-  for (const methods of [['chap-md5'], ['pap'], []] as AuthMethod[][]) {
+  for (const methods of [['chap-md5'], ['pap'], ['mschap-v2'], []] as AuthMethod[][]) {
     const { events, s, c, now } = negotiate(
       { authentication: methods },
-      { authentication: ['chap-md5', 'pap'], mru: 1400 },
+      { authentication: ['chap-md5', 'pap', 'mschap-v2'], mru: 1400 },
     );
     assert.ok(bothUp(events), events.join());
     assert.ok(now < RESTART_MS, 'nothing waits for a timer');
@@ -121,8 +121,30 @@ test('RFC 1661 section 6.2: a client that cannot CHAP gets PAP where the server 
   assert.ok(one.events.includes('server finished authentication-refused'), one.events.join());
 });
 
+test('RFC 1661 section 6.2: methods are demanded in order; what the peer refuses is not demanded again', () => {
+  const list: AuthMethod[] = ['mschap-v2', 'chap-md5', 'pap'];
+  for (const method of list) {
+    const { events, s } = negotiate({ authentication: list }, { authentication: [method] });
+    assert.ok(bothUp(events), events.join());
+    assert.equal(s.authMethod, method);
+  }
+  // A peer that proposes what nobody speaks here (EAP) hears the next of ours, and in the end there is none.
+  const s = new PppSession(options('server', { authentication: list }));
+  let out: PppAction[] = [];
+  const sent = (): string => out.flatMap((one) => (one.do === 'send' ? [hex(one.frame.subarray(2))] : [])).at(-1)!;
+  s.open(0, out);
+  for (const value of ['0305c22381', '0305c22305', '0304c023']) {
+    assert.ok(sent().includes(value), sent());
+    const id = sent().slice(6, 8);
+    out = [];
+    s.receive(octets(`c02103${id}00080304c227`), 0, out);
+  }
+  assert.match(sent(), /^c02105/);
+  assert.equal(s.phase, 'terminate');
+});
+
 test('a wrong password is refused by Failure or Nak and ends the session; no address ends it as well', () => {
-  for (const method of ['chap-md5', 'pap'] as const) {
+  for (const method of ['chap-md5', 'pap', 'mschap-v2'] as const) {
     const { events } = negotiate(
       { authentication: [method] },
       { authentication: [method], secret: Buffer.from('guess') },
@@ -134,9 +156,9 @@ test('a wrong password is refused by Failure or Nak and ends the session; no add
   assert.ok(events.includes('server finished no-address'), events.join());
 });
 
-test('100 sessions come up at 5 % and at 20 % loss, with PAP and CHAP', () => {
+test('100 sessions come up at 5 % and at 20 % loss, with each method', () => {
   for (const loss of [0.05, 0.2])
-    for (const method of ['chap-md5', 'pap'] as const)
+    for (const method of ['chap-md5', 'pap', 'mschap-v2'] as const)
       for (let seed = 1; seed <= 100; seed++) {
         const { events } = negotiate({ authentication: [method] }, { authentication: [method] }, { loss, seed });
         assert.ok(bothUp(events), `loss ${loss}, ${method}, seed ${seed}: ${events.join()}`);

@@ -7,6 +7,7 @@ const least: Record<string, number> = {
   avp_hiding: 278,
   tunnel_auth: 90,
   chap_md5: 90,
+  mschapv2: 61,
   ctrl_seq: 336,
   junos9: 97,
   radius: 172,
