@@ -408,6 +408,8 @@ export class Lac {
   }
 
   #perform(endpoint: ControlEndpoint, out: readonly ControlAction[]): void {
+    // The row is there before the ICCN goes out: the LNS's first PPP frame comes back to another thread within 0.1 ms.
+    for (const action of out) if (action.do === 'tell' && action.event === 'call-open') this.#addRow(action);
     for (const action of out) {
       if (action.do === 'transmit') {
         if (this.#loses()) continue;
@@ -425,7 +427,7 @@ export class Lac {
           this.#tunnelClosed(action.tunnelId, action.opened, action.cause);
           break;
         case 'call-open':
-          this.#callOpen(endpoint, action.tunnelId, action.sessionId, action.peerSessionId);
+          this.#callOpen(action.tunnelId, action.sessionId);
           break;
         case 'call-closed':
           this.#callClosed(action.tunnelId, action.sessionId, action.cause);
@@ -468,22 +470,32 @@ export class Lac {
     if (!this.#stopping) this.#log(`tunnel ${tunnel.number} closed: ${describe('StopCCN', cause)}`);
   }
 
-  #callOpen(_endpoint: ControlEndpoint, tunnelId: number, sessionId: number, peerSessionId: number): void {
+  #addRow({
+    tunnelId,
+    sessionId,
+    peerSessionId,
+  }: {
+    tunnelId: number;
+    sessionId: number;
+    peerSessionId: number;
+  }): void {
     const tunnel = this.#tunnels.get(tunnelId);
     const call = tunnel?.calls.get(sessionId);
     if (tunnel === undefined || call === undefined) return;
-    const { profile } = tunnel;
-    call.row = this.plane.tables.addSession({
-      tunnelRow: tunnel.row,
-      localId: sessionId,
-      peerId: peerSessionId,
-      sequencing: profile.sequencing,
-    });
+    const { row, profile } = tunnel;
+    const { sequencing } = profile;
+    call.row = this.plane.tables.addSession({ tunnelRow: row, localId: sessionId, peerId: peerSessionId, sequencing });
+    if (call.row !== 0) this.#calls[call.row] = call;
+  }
+  #callOpen(tunnelId: number, sessionId: number): void {
+    const tunnel = this.#tunnels.get(tunnelId);
+    const call = tunnel?.calls.get(sessionId);
+    if (tunnel === undefined || call === undefined) return;
     if (call.row === 0) {
       this.#end(call, 'the session table is full');
       return;
     }
-    this.#calls[call.row] = call;
+    const { profile } = tunnel;
     call.ppp = new PppSession({
       role: 'client',
       random: this.#random,
