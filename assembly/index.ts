@@ -20,6 +20,8 @@ export {
 } from "./path/batch";
 export { ringDoorbell, puntOptions } from "./path/punt";
 export { trafficOptions, trafficClock, trafficSend } from "./path/traffic";
+export { mpTick, mpRecover } from "./mp/bundle";
+export { peerTake, peerRelease, peerWake, peerWaits } from "./mp/peer";
 export { decap } from "./path/decap";
 export { MD5_WORK_SIZE, MD5_DIGEST, md5Begin, md5Add, md5End } from "./crypto/md5";
 export { hideCipher } from "./crypto/hide";

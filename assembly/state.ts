@@ -4,8 +4,9 @@ import {
   MEMORY_HEADER, MEMORY_MAGIC, MEMORY_LAYOUT, HEADER_MAGIC, HEADER_LAYOUT, HEADER_SHARDS, HEADER_DIRECTORY, DIRECTORY_ENTRY_SIZE,
   PART_TUNNELS, PART_TUNNEL_INDEX, PART_SESSIONS, PART_SESSION_COUNTERS, PART_SESSION_INDEX, PART_ADDRESSES, PART_STACK,
   PART_SHARD_COUNTERS, PART_CONTROL, PART_SHARD_CONTROL, PART_RX, PART_TX, PART_CORE, PART_RING_PUNT, PART_RING_INJECT,
-  PART_RING_ACCESS_IN, PART_RING_ACCESS_OUT, PART_RING_CORE_IN, PART_RING_CORE_OUT,
+  PART_RING_ACCESS_IN, PART_RING_ACCESS_OUT, PART_RING_CORE_IN, PART_RING_CORE_OUT, PART_BUNDLES, PART_FRAGMENTS,
 } from "./layout/memory";
+import { FRAGMENT_SLOT_SIZE } from "./layout/bundle";
 
 /** Address of the linear memory in the process: pointers handed to the kernel are base + offset. 0 without system calls. */
 export let base: u64 = 0;
@@ -26,6 +27,12 @@ export let sessionIndexShift: u32 = 0;
 export let addresses: u32 = 0;
 export let addressesMask: u32 = 0;
 export let stack: u32 = 0;
+export let bundles: u32 = 0;
+export let bundlesMax: u32 = 0;
+/** All pools; this shard's slots are numbers `fragmentFirst` to `fragmentFirst + fragmentCount - 1`, counted from 1. */
+export let fragments: u32 = 0;
+export let fragmentFirst: u32 = 0;
+export let fragmentCount: u32 = 0;
 export let control: u32 = 0;
 export let shardControl: u32 = 0;
 export let shardCounters: u32 = 0;
@@ -72,6 +79,12 @@ export function attach(processBase: u64, index: u32): u32 {
   addresses = partOffset(PART_ADDRESSES, 0);
   addressesMask = partCount(PART_ADDRESSES) - 1;
   stack = partOffset(PART_STACK, 0);
+  bundles = partOffset(PART_BUNDLES, 0);
+  bundlesMax = partCount(PART_BUNDLES);
+  fragments = partOffset(PART_FRAGMENTS, 0);
+  const pool = MEMORY_HEADER + HEADER_DIRECTORY + PART_FRAGMENTS * DIRECTORY_ENTRY_SIZE;
+  fragmentCount = partCount(PART_FRAGMENTS) > index ? load<u32>(pool, 12) / FRAGMENT_SLOT_SIZE : 0;
+  fragmentFirst = index * fragmentCount + 1;
   control = partOffset(PART_CONTROL, 0);
   shardControl = perShard(PART_SHARD_CONTROL, index);
   shardCounters = perShard(PART_SHARD_COUNTERS, index);

@@ -1,11 +1,12 @@
 // Address -> carrier. Key: routing instance, 128-bit address (IPv4 mapped, network order), prefix length.
-// Value: a stack of sessions and bundles in the order they came up; its top, the carrier, takes the traffic.
+// Value: a stack of sessions and bundles in the order they came up; its top, the carrier, takes the traffic. A bundle
+// stands there by its network row.
 
 @unmanaged class AddressEntry {
   address0: u64;
   address1: u64;
   key: u32; // ADDRESS_* state << 24 | prefix length << 16 | routing instance; published last
-  carrier: u32; // row of the session, or row | CARRIER_BUNDLE; 0 = none; switched by one atomic store
+  carrier: u32; // session row; 0 = none; switched by one atomic store
   top: u32; // stack node
   since: u32; // ms of the shared clock at the last switch; in a removed entry the epoch from which it may be used again
 }
@@ -17,11 +18,9 @@ export const ADDRESS_SINCE: u32 = offsetof<AddressEntry>("since");
 export const ADDRESS_ENTRY_SIZE: u32 = offsetof<AddressEntry>();
 export const ADDRESS_USED: u32 = 1;
 export const ADDRESS_REMOVED: u32 = 2;
-/** Tag of a carrier that is a bundle. */
-export const CARRIER_BUNDLE: u32 = 0x80000000;
 
 @unmanaged class StackNode {
-  member: u32; // tagged as a carrier
+  member: u32; // session row
   below: u32; // node of the member that came up before
   above: u32;
   entry: u32; // address entry (offset in memory)

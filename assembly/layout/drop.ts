@@ -32,7 +32,20 @@ export const DROP_STALE: u32 = 32;
 export const DROP_RING_FULL: u32 = 33;
 export const DROP_HOST: u32 = 34;
 export const DROP_CORE_NONE: u32 = 35;
-export const DROP_CARRIER: u32 = 36;
+// Multilink (RFC 1990 section 4.1): fragments that were received.
+export const DROP_MP_RUNT: u32 = 40;
+export const DROP_MP_LATE: u32 = 41;
+export const DROP_MP_DUPLICATE: u32 = 42;
+export const DROP_MP_LOST: u32 = 43;
+export const DROP_MP_NO_BEGIN: u32 = 44;
+export const DROP_MP_NO_END: u32 = 45;
+export const DROP_MP_MRRU: u32 = 46;
+export const DROP_MP_WINDOW: u32 = 47;
+export const DROP_MP_SHARE: u32 = 48;
+export const DROP_MP_POOL: u32 = 49;
+export const DROP_MP_TIMEOUT: u32 = 50;
+export const DROP_MP_GONE: u32 = 51;
+export const DROP_PEER_RING: u32 = 52;
 // Indexes up to 63 are reasons, those from 64 on totals.
 
 // Totals, after the drops in the same block.
@@ -64,4 +77,10 @@ export const TOTAL_CORE_RUNS_IN: u32 = 102;
 export const TOTAL_CORE_RUNS_OUT: u32 = 103;
 /** Packets in those. */
 export const TOTAL_CORE_RUN_PACKETS_OUT: u32 = 104;
+export const TOTAL_MP_RX_FRAGMENTS: u32 = 80;
+export const TOTAL_MP_RX_PACKETS: u32 = 81;
+export const TOTAL_MP_TX_FRAGMENTS: u32 = 82;
+export const TOTAL_MP_TX_PACKETS: u32 = 83;
+/** Fragments and packets handed to the shard that owns their bundle. */
+export const TOTAL_PEER_SENT: u32 = 84;
 export const SHARD_COUNTERS_SIZE: u32 = 128 * 8;

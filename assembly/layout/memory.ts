@@ -13,7 +13,7 @@ export const MEMORY_HEADER: u32 = 0x10000;
 /** "wasm-lns" in memory order. */
 export const MEMORY_MAGIC: u64 = 0x736e6c2d6d736177;
 /** Changes whenever a row, a part or its meaning changes: a durable region of another layout is not taken over. */
-export const MEMORY_LAYOUT: u32 = 1;
+export const MEMORY_LAYOUT: u32 = 2;
 /** Offset from MEMORY_HEADER: u64 magic, then u32 layout, u32 shards, u32 end of the durable region, u32 end of all. */
 export const HEADER_MAGIC: u32 = 0;
 export const HEADER_LAYOUT: u32 = 8;
@@ -34,8 +34,7 @@ export const PART_SESSION_INDEX: u32 = 4;
 export const PART_ADDRESSES: u32 = 5;
 export const PART_STACK: u32 = 6;
 export const PART_BUNDLES: u32 = 7;
-export const PART_LINKS: u32 = 8;
-/** Fixed pool of fragments waiting for reassembly. */
+/** Fixed pool of fragments waiting for reassembly, one block a shard. */
 export const PART_FRAGMENTS: u32 = 9;
 /** Unacknowledged control messages, for a restart that keeps its tunnels. */
 export const PART_MESSAGES: u32 = 10;
@@ -98,9 +97,20 @@ export const SHARD_WAKE: u32 = 128;
 export const SHARD_RUNNING: u32 = 192;
 /** u32, packets a second that this shard's traffic generator sends; written by the main thread. */
 export const SHARD_TRAFFIC_RATE: u32 = 196;
+/** Pool of fragments: u32 first free slot, u32 next slot never used, u32 slots in use, u32 first slot to free behind the batch. */
+export const SHARD_FRAGMENT_FREE: u32 = 200;
+export const SHARD_FRAGMENT_FRESH: u32 = 204;
+export const SHARD_FRAGMENT_USED: u32 = 208;
+export const SHARD_FRAGMENT_LATER: u32 = 212;
+/** Bundles that wait for a fragment: u32 first, u32 last row. */
+export const SHARD_WAITING_FIRST: u32 = 216;
+export const SHARD_WAITING_LAST: u32 = 220;
 /** Work area for struct timespec, epoll_event and the like. */
 export const SHARD_SCRATCH: u32 = 256;
-export const SHARD_SCRATCH_SIZE: u32 = 4096 - 256;
+export const SHARD_SCRATCH_SIZE: u32 = 3840 - 256;
+/** u32 position in the ring of each other shard, up to SHARDS_MAX, while a batch of it is in work. */
+export const SHARD_PEER_CURSORS: u32 = 3840;
+export const SHARDS_MAX: u32 = 64;
 export const SHARD_CONTROL_SIZE: u32 = 4096;
 export const SHARD_OFFLINE: u32 = 0xffffffff;
 
@@ -178,8 +188,18 @@ export const RECORD_DATAGRAM: u32 = 3;
 export const RECORD_PACKET: u32 = 4;
 /** A PPP frame for a session to send, Address and Control fields included where they are to be sent. */
 export const RECORD_SEND: u32 = 5;
-/** A fragment or packet on its way to its owner. */
+/** A fragment on its way to its bundle's owner, from the multilink header on: row = bundle, aux = member link. */
 export const RECORD_FRAGMENT: u32 = 6;
+/** Membership of a bundle, from the main thread; row = bundle, aux = member link. A join carries a JOIN_* block. */
+export const RECORD_LINK_JOIN: u32 = 7;
+export const RECORD_LINK_LEAVE: u32 = 8;
+/** The bundle ends: its owner lets go of the row. */
+export const RECORD_BUNDLE_END: u32 = 9;
+export const JOIN_SESSION: u32 = 0;
+export const JOIN_GENERATION: u32 = 4;
+export const JOIN_NS_PER_256: u32 = 8;
+export const JOIN_MRU: u32 = 12;
+export const JOIN_SIZE: u32 = 16;
 
 /** PPP frames of one session that may wait for the main thread. */
 export const PUNT_SESSION_MAX: u32 = 16;

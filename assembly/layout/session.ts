@@ -90,13 +90,15 @@ export const SESSION_ROW_SIZE: u32 = offsetof<SessionRow>();
 /** Nothing yet: PPP control frames only. A fresh row, so that zeroed memory is safe. */
 export const ACTION_PUNT: u32 = 0;
 export const ACTION_DELIVER: u32 = 1;
-/** The link belongs to bundle `target`. */
+/** A member link of bundle `target`. */
 export const ACTION_BUNDLE: u32 = 2;
 /** The frame goes on in session `target` (tunnel switching). */
 export const ACTION_RELAY: u32 = 3;
 /** The frame goes to cluster member `target`. */
 export const ACTION_REMOTE: u32 = 4;
 export const ACTION_DROP: u32 = 5;
+/** The network row of bundle `target`. */
+export const ACTION_MULTILINK: u32 = 6;
 
 /** LCP is Opened: Echo-Requests are answered on the path. */
 export const SESSION_LCP_OPENED: u32 = 1;
@@ -110,6 +112,8 @@ export const SESSION_LAC: u32 = 8;
 export const SESSION_RX_NS_VALID: u32 = 16;
 /** A stack holds this session. */
 export const SESSION_UP: u32 = 32;
+/** The network row of a bundle: it has no call of its own. */
+export const SESSION_BUNDLE_NETWORK: u32 = 64;
 
 /** Late data messages in a row after which the peer is taken to have started anew. */
 export const LATE_RUN_MAX: u32 = 32;

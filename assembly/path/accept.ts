@@ -3,12 +3,13 @@ import { be16, setBe16, checksum, complement } from "./octets";
 import { drop, dropTx, countTx, count } from "./count";
 import { encapPacket } from "./encap";
 import { transmitSlot } from "./transmit";
+import { mpPacket } from "../mp/send";
 import { findAddress, MAPPED_LOW } from "../table/addresses";
 import { sessions } from "../state";
 import { deliverOwn } from "./icmp";
-import { DROP_NO_ROUTE, DROP_CORE_IP, DROP_TOO_BIG, DROP_FRAGMENTS, DROP_NOT_UP, DROP_CARRIER, TOTAL_ACCEPTED, TOTAL_ACCEPTED_OCTETS, TOTAL_FRAGMENTED } from "../layout/drop";
-import { SESSION_ROW_SIZE, SESSION_PEER_MRU, SESSION_ACTION, ACTION_DELIVER } from "../layout/session";
-import { ADDRESS_CARRIER, CARRIER_BUNDLE } from "../layout/address";
+import { DROP_NO_ROUTE, DROP_CORE_IP, DROP_TOO_BIG, DROP_FRAGMENTS, DROP_NOT_UP, TOTAL_ACCEPTED, TOTAL_ACCEPTED_OCTETS, TOTAL_FRAGMENTED } from "../layout/drop";
+import { SESSION_ROW_SIZE, SESSION_PEER_MRU, SESSION_ACTION, ACTION_DELIVER, ACTION_MULTILINK } from "../layout/session";
+import { ADDRESS_CARRIER } from "../layout/address";
 
 const DONT_FRAGMENT: u32 = 0x4000;
 const MORE_FRAGMENTS: u32 = 0x2000;
@@ -26,14 +27,19 @@ export function acceptPacket(ptr: u32, len: u32, instance: u32): void {
   if (!entry) return drop(DROP_NO_ROUTE);
   const carrier = atomic.load<u32>(entry + ADDRESS_CARRIER);
   if (!carrier) return drop(DROP_NO_ROUTE);
-  if (carrier & CARRIER_BUNDLE) return drop(DROP_CARRIER);
   sendPacket(sessions + carrier * SESSION_ROW_SIZE, ptr, total);
 }
-/** Sends an IPv4 packet to a session, in fragments where it exceeds the client's MRU. */
+/** Sends an IPv4 packet to a session or bundle, in IP fragments where it exceeds the client's MRU or MRRU. */
 export function sendPacket(session: u32, ptr: u32, len: u32): void {
-  if (load<u32>(session + SESSION_ACTION) != ACTION_DELIVER) return dropTx(DROP_NOT_UP, session);
+  const action = load<u32>(session + SESSION_ACTION);
+  if (action != ACTION_DELIVER && action != ACTION_MULTILINK) return dropTx(DROP_NOT_UP, session);
   const mru = load<u32>(session + SESSION_PEER_MRU);
   if (len > mru) return sendTooBig(session, ptr, len, mru);
+  send(session, action, ptr, len);
+}
+// @ts-ignore: decorator
+@inline function send(session: u32, action: u32, ptr: u32, len: u32): void {
+  if (action == ACTION_MULTILINK) return mpPacket(session, ptr, len);
   countTx(session, len);
   encapPacket(session, ptr, len);
 }
@@ -61,8 +67,7 @@ function sendTooBig(session: u32, ptr: u32, len: u32, mru: u32): void {
     setBe16(slot + 6, (flagsAndOffset & 0x8000) | more | ((flagsAndOffset & 0x1fff) + (offset >>> 3)));
     store<u16>(slot, 0, 10);
     store<u16>(slot, complement(checksum(slot, head, 0)), 10);
-    countTx(session, head + octets);
-    encapPacket(session, slot, head + octets);
+    send(session, load<u32>(session + SESSION_ACTION), slot, head + octets);
   }
 }
 /** Header of a fragment after the first: only the options whose copied flag is set (RFC 791 section 3.1). @returns its octets */

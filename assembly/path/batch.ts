@@ -11,14 +11,18 @@ import { transmitRoom, transmitSlot } from "./transmit";
 import { encapFrame } from "./encap";
 import { acceptPacket } from "./accept";
 import { hostCrowded } from "./host";
+import { recordAt, after } from "./cursor";
+import { mpSend } from "../mp/send";
+import { mpRecord } from "../mp/bundle";
+import { bundleAt } from "../mp/waiting";
 import { L2TP_S } from "../layout/l2tp";
 import {
   BATCH, MMSGHDR_SIZE, IOVEC_SIZE, SOCKADDR_SIZE, CMSG_SIZE, RX_MESSAGES, RX_IOVECS, RX_NAMES, RX_CONTROLS, RX_SLOTS, HEADROOM, SLOT_SIZE, SLOT_OCTETS, SLOT_SIZE_GRO, SLOT_OCTETS_GRO,
-  CORE_SLOTS, SHARD_EPOCH, SHARD_OFFLINE, CONTROL_EPOCH, PART_RING_INJECT, PART_RING_ACCESS_IN, PART_RING_CORE_IN, RING_HEAD, RING_TAIL, RING_DATA,
-  RECORD_SIZE, RECORD_KIND, RECORD_OCTETS, RECORD_ROW, RECORD_GENERATION, RECORD_AUX, RECORD_HEADER, RECORD_PAD, RECORD_SEND, TX_SLOT_SIZE,
+  CORE_SLOTS, SHARD_EPOCH, SHARD_OFFLINE, CONTROL_EPOCH, PART_RING_INJECT, PART_RING_ACCESS_IN, PART_RING_CORE_IN, RING_HEAD,
+  RECORD_KIND, RECORD_OCTETS, RECORD_ROW, RECORD_GENERATION, RECORD_AUX, RECORD_HEADER, RECORD_SEND, RECORD_LINK_JOIN, TX_SLOT_SIZE,
 } from "../layout/memory";
 import {
-  SESSION_FLAGS, SESSION_SEND_NS, SESSION_NS_REQUIRED, SESSION_LAC, SESSION_PEER, SESSION_TUNNEL_ROW, SESSION_GENERATION, SESSION_ROW_SIZE, COUNTER_TX_CONTROL_PACKETS, COUNTER_TX_CONTROL_OCTETS,
+  SESSION_FLAGS, SESSION_SEND_NS, SESSION_NS_REQUIRED, SESSION_LAC, SESSION_PEER, SESSION_TUNNEL_ROW, SESSION_GENERATION, SESSION_ROW_SIZE, SESSION_TARGET, SESSION_BUNDLE_NETWORK, COUNTER_TX_CONTROL_PACKETS, COUNTER_TX_CONTROL_OCTETS,
 } from "../layout/session";
 import { TUNNEL_ROW_SIZE, TUNNEL_LAST_HEARD } from "../layout/tunnel";
 import { DROP_TUNNEL, DROP_SESSION, DROP_PEER_ADDRESS, DROP_LATE, DROP_NS_MISSING, DROP_TRUNCATED, DROP_STALE, DROP_LENGTH, TOTAL_RX_DATAGRAMS, TOTAL_RX_OCTETS, TOTAL_INJECTED, TOTAL_BATCHES, TOTAL_RX_RUNS, TOTAL_RX_RUN_CONTROL } from "../layout/drop";
@@ -147,17 +151,6 @@ export function downstreamList(list: u32, from: u32, n: u32): u32 {
 let accessCursor: u32 = 0;
 let coreCursor: u32 = 0;
 
-/** The record at position `cursor`, pads passed over; 0 at the tail. */
-function recordAt(ring: u32, size: u32, cursor: u32): u32 {
-  if (cursor == atomic.load<u32>(ring + RING_TAIL)) return 0;
-  const record = ring + RING_DATA + (cursor & (size - 1));
-  return load<u32>(record, RECORD_KIND) == RECORD_PAD ? ring + RING_DATA : record;
-}
-/** The position behind `record`, which stood at `cursor` or behind the pad there. */
-function after(ring: u32, size: u32, cursor: u32, record: u32): u32 {
-  if (record == ring + RING_DATA) cursor = (cursor + size - 1) & ~(size - 1);
-  return cursor + load<u32>(record, RECORD_SIZE);
-}
 /** Datagrams dealt by the main thread, up the path. @returns the number taken */
 export function upstreamRing(most: u32): u32 {
   const size = ringSize(PART_RING_ACCESS_IN);
@@ -190,7 +183,24 @@ export function ringsRelease(access: bool, coreSide: bool): void {
   if (access) atomic.store<u32>(ringAccessIn + RING_HEAD, accessCursor);
   if (coreSide) atomic.store<u32>(ringCoreIn + RING_HEAD, coreCursor);
 }
-/** PPP frames of the main thread to their sessions. @returns the number taken */
+/** A PPP frame of the main thread, all of it at `ptr`, to its session; to a bundle, from its protocol field on, by the multilink procedure. */
+function injectFrame(row: u32, generation: u32, ptr: u32, len: u32, priority: bool): void {
+  const session = sessions + row * SESSION_ROW_SIZE;
+  if (row == 0 || row >= sessionsMax || load<u32>(session + SESSION_GENERATION) != generation) return drop(DROP_STALE);
+  if (len > TX_SLOT_SIZE - 2 * HEADROOM) return drop(DROP_LENGTH);
+  const slot = transmitSlot();
+  memory.copy(slot, ptr, len);
+  const counters = countersOf(session);
+  atomic.add<u64>(counters + COUNTER_TX_CONTROL_PACKETS, 1);
+  atomic.add<u64>(counters + COUNTER_TX_CONTROL_OCTETS, len);
+  count(TOTAL_INJECTED, 1);
+  if (load<u32>(session + SESSION_FLAGS) & SESSION_BUNDLE_NETWORK) {
+    const bundle = load<u32>(session + SESSION_TARGET);
+    return mpSend(session, bundleAt(bundle), bundle, slot, len);
+  }
+  encapFrame(session, slot, len, priority);
+}
+/** PPP frames of the main thread to their sessions, and changes of bundles. @returns the number taken */
 export function inject(most: u32): u32 {
   const size = ringSize(PART_RING_INJECT);
   let n: u32 = 0;
@@ -199,19 +209,11 @@ export function inject(most: u32): u32 {
     const record = recordAt(ringInject, size, cursor);
     if (!record) break;
     const row = load<u32>(record, RECORD_ROW);
-    const session = sessions + row * SESSION_ROW_SIZE;
-    const len = load<u32>(record, RECORD_OCTETS);
-    if (load<u32>(record, RECORD_KIND) != RECORD_SEND || row == 0 || row >= sessionsMax || load<u32>(session + SESSION_GENERATION) != load<u32>(record, RECORD_GENERATION)) drop(DROP_STALE);
-    else if (len > TX_SLOT_SIZE - 2 * HEADROOM) drop(DROP_LENGTH);
-    else {
-      const slot = transmitSlot();
-      memory.copy(slot, record + RECORD_HEADER, len);
-      const counters = countersOf(session);
-      atomic.add<u64>(counters + COUNTER_TX_CONTROL_PACKETS, 1);
-      atomic.add<u64>(counters + COUNTER_TX_CONTROL_OCTETS, len);
-      count(TOTAL_INJECTED, 1);
-      encapFrame(session, slot, len, (load<u32>(record, RECORD_AUX) & 1) != 0);
-    }
+    const kind = load<u32>(record, RECORD_KIND);
+    const generation = load<u32>(record, RECORD_GENERATION);
+    if (kind == RECORD_SEND) injectFrame(row, generation, record + RECORD_HEADER, load<u32>(record, RECORD_OCTETS), (load<u32>(record, RECORD_AUX) & 1) != 0);
+    else if (kind >= RECORD_LINK_JOIN) mpRecord(kind, row, generation, load<u32>(record, RECORD_AUX), record + RECORD_HEADER);
+    else drop(DROP_STALE);
     atomic.store<u32>(ringInject + RING_HEAD, after(ringInject, size, cursor, record));
   }
   return n;

@@ -5,11 +5,16 @@ import { puntFrame } from "./punt";
 import { transmitSlot } from "./transmit";
 import { encapFrame } from "./encap";
 import { deliverIpv4 } from "./deliver";
+import { mpFrame } from "../mp/frame";
+import { mpArrived } from "../mp/receive";
+import { bundleAt } from "../mp/waiting";
+import { shard } from "../state";
 import { DROP_PPP_EMPTY, DROP_PPP_PROTOCOL, DROP_NOT_UP, DROP_ACTION, TOTAL_ECHO_REPLIES } from "../layout/drop";
-import { SESSION_ACTION, SESSION_FLAGS, SESSION_LCP_OPENED, SESSION_LOCAL_MAGIC, ACTION_DELIVER, ACTION_DROP } from "../layout/session";
+import { SESSION_ACTION, SESSION_FLAGS, SESSION_LCP_OPENED, SESSION_LOCAL_MAGIC, SESSION_SEND_NS, SESSION_OWNER_SHARD, ACTION_DELIVER, ACTION_DROP, ACTION_BUNDLE } from "../layout/session";
 import { TX_SLOT_SIZE, HEADROOM } from "../layout/memory";
 
 const PROTOCOL_IPV4: u32 = 0x0021;
+const PROTOCOL_MULTILINK: u32 = 0x003d;
 const PROTOCOL_LCP: u32 = 0xc021;
 const LCP_ECHO_REQUEST: u32 = 9;
 const LCP_ECHO_REPLY: u8 = 10;
@@ -25,11 +30,15 @@ export function pppFrame(session: u32, ptr: u32, end: u32): void {
     protocol = be16(ptr); // an even one is no protocol (RFC 1661 section 2): the main thread rejects it
     size = 2;
   }
+  // One load: the action and its target belong together.
+  const work = load<u64>(session + SESSION_ACTION);
   if (protocol == PROTOCOL_IPV4) {
-    const action = load<u32>(session + SESSION_ACTION);
-    if (action == ACTION_DELIVER) return deliverIpv4(session, ptr + size, end);
-    return dropRx(action == ACTION_DROP ? DROP_ACTION : DROP_NOT_UP, session);
+    if (<u32>work == ACTION_DELIVER) return deliverIpv4(session, ptr + size, end);
+    // A member link may carry packets that need no order (RFC 1990 section 2); they are the bundle's.
+    if (<u32>work == ACTION_BUNDLE) return mpFrame(bundleAt(<u32>(work >>> 32)), ptr, end);
+    return dropRx(<u32>work == ACTION_DROP ? DROP_ACTION : DROP_NOT_UP, session);
   }
+  if (protocol == PROTOCOL_MULTILINK && <u32>work == ACTION_BUNDLE) return mpArrived(session, <u32>(work >>> 32), ptr + size, end);
   if (protocol == PROTOCOL_LCP && size == 2 && echoRequest(session, ptr + 2, end)) return;
   puntFrame(session, ptr, end - ptr);
 }
@@ -40,6 +49,8 @@ export function pppFrame(session: u32, ptr: u32, end: u32): void {
 function echoRequest(session: u32, ptr: u32, end: u32): bool {
   if (!(load<u32>(session + SESSION_FLAGS) & SESSION_LCP_OPENED)) return false;
   if (end < ptr + 8 || load<u8>(ptr) != LCP_ECHO_REQUEST) return false;
+  // Numbered data messages have one sender, which for a member link may be another shard.
+  if (load<u32>(session + SESSION_FLAGS) & SESSION_SEND_NS && load<u16>(session + SESSION_OWNER_SHARD) != shard) return false;
   const len = be16(ptr + 2);
   if (len < 8 || len > end - ptr || len > TX_SLOT_SIZE - 2 * HEADROOM) return false;
   const magic = load<u32>(session + SESSION_LOCAL_MAGIC);

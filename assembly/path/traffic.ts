@@ -1,15 +1,15 @@
 // Traffic of the LAC emulator's clients: numbered packets to an echo service, checked when they come back.
 import { setBe16, be16, checksum, complement } from "./octets";
 import { sessions, sessionsMax, shard, partOffset } from "../state";
-import { countRx, countTx } from "./count";
+import { countRx } from "./count";
 import { transmitSlot, transmitRoom } from "./transmit";
-import { encapPacket } from "./encap";
+import { sendPacket } from "./accept";
 import { PART_TRAFFIC } from "../layout/memory";
 import {
   TRAFFIC_SENT, TRAFFIC_RECEIVED, TRAFFIC_EXPECTED, TRAFFIC_REORDERED, TRAFFIC_BAD, TRAFFIC_RECORD_SIZE, TRAFFIC_BUCKETS, TRAFFIC_MAGIC, TRAFFIC_PAYLOAD, TRAFFIC_PACKET_MIN,
   TRAFFIC_ICMP, TRAFFIC_UDP,
 } from "../layout/traffic";
-import { SESSION_ADDRESS, SESSION_FLAGS, SESSION_UP, SESSION_OWNER_SHARD, SESSION_ROW_SIZE, SESSION_ACTION, ACTION_DELIVER } from "../layout/session";
+import { SESSION_ADDRESS, SESSION_FLAGS, SESSION_UP, SESSION_OWNER_SHARD, SESSION_ROW_SIZE, SESSION_ACTION, ACTION_DELIVER, ACTION_MULTILINK } from "../layout/session";
 
 const ECHO_PORT: u16 = 0x0700; // 7, in memory order
 let kind: u32 = TRAFFIC_UDP;
@@ -41,7 +41,7 @@ export function trafficSend(budget: u32): u32 {
   let passed: u32 = 0;
   while (sent < budget && passed <= sessionsMax && transmitRoom()) {
     const session = sessions + cursor * SESSION_ROW_SIZE;
-    if (inBurst < burst && load<u32>(session + SESSION_FLAGS) & SESSION_UP && load<u16>(session + SESSION_OWNER_SHARD) == shard && load<u32>(session + SESSION_ACTION) == ACTION_DELIVER) {
+    if (inBurst < burst && load<u32>(session + SESSION_FLAGS) & SESSION_UP && load<u16>(session + SESSION_OWNER_SHARD) == shard && (load<u32>(session + SESSION_ACTION) == ACTION_DELIVER || load<u32>(session + SESSION_ACTION) == ACTION_MULTILINK)) {
       sendOne(session, cursor);
       inBurst++;
       sent++;
@@ -97,8 +97,7 @@ function sendOne(session: u32, row: u32): void {
     const field = complement(sum);
     store<u16>(body + 6, field == 0 ? 0xffff : field);
   }
-  countTx(session, len);
-  encapPacket(session, slot, len);
+  sendPacket(session, slot, len);
 }
 /** Takes a packet that came back to a client and judges it. */
 export function trafficReceived(session: u32, ptr: u32, len: u32): void {

@@ -4,6 +4,7 @@ import { base, tx, ringAccessOut } from "../state";
 import { count, drop } from "./count";
 import { ringReserve, ringCommit } from "./ring";
 import { ringSize, setPending } from "./punt";
+import { slotsRelease } from "../mp/pool";
 import {
   TX_MESSAGES, TX_MESSAGES_MAX, TX_IOVECS, TX_CONTROLS, TX_RUNS, TX_SINGLE, TX_SLOTS, TX_SLOT_SIZE, TX_SLOTS_MAX, TX_OUT, TX_OUT_MAX, MMSGHDR_SIZE, IOVEC_SIZE,
   CMSG_SIZE, HEADROOM, PART_RING_ACCESS_OUT, RECORD_DATAGRAM, SOCKADDR_SIZE,
@@ -51,6 +52,7 @@ export function transmitReset(): void {
   messages = iovecs = runs = slots = outs = 0;
   open = false;
   group = 0xffffffff;
+  slotsRelease();
 }
 /** Is there room for what one packet may become (fragments, or a reply)? */
 export function transmitRoom(): bool {

@@ -35,7 +35,19 @@ export const DROPS: Record<DropName, readonly [counter: string, text: string]> =
   DROP_RING_FULL: ['ring-full', 'the ring of a portable back end is full'],
   DROP_HOST: ['host', 'the embedded host has no answer to the packet'],
   DROP_CORE_NONE: ['core-none', 'there is no core side'],
-  DROP_CARRIER: ['carrier', 'the carrier of the address cannot send'],
+  DROP_MP_RUNT: ['mp-runt', 'frame ends inside its multilink header'],
+  DROP_MP_LATE: ['mp-late', 'fragment was given up, or delivered, before it came'],
+  DROP_MP_DUPLICATE: ['mp-duplicate', 'a fragment with this number is waiting already'],
+  DROP_MP_LOST: ['mp-lost', 'another fragment of the packet is lost'],
+  DROP_MP_NO_BEGIN: ['mp-no-begin', 'fragment continues a packet that has not begun'],
+  DROP_MP_NO_END: ['mp-no-end', 'the next packet begins before this one has ended'],
+  DROP_MP_MRRU: ['mp-mrru', 'the packet is larger than our MRRU'],
+  DROP_MP_WINDOW: ['mp-window', 'given up for a fragment too far ahead'],
+  DROP_MP_SHARE: ['mp-share', "the bundle holds its share of the fragments' memory"],
+  DROP_MP_POOL: ['mp-pool', 'longest waiting when the memory of fragments was full'],
+  DROP_MP_TIMEOUT: ['mp-timeout', 'waited for drop-timeout'],
+  DROP_MP_GONE: ['mp-gone', 'the bundle ended'],
+  DROP_PEER_RING: ['peer-ring', "the ring to the bundle's owner shard is full"],
 };
 
 /** Totals of a shard. */
@@ -61,6 +73,11 @@ export const TOTALS: Record<TotalName, string> = {
   TOTAL_CORE_RUNS_IN: 'coreRunsIn',
   TOTAL_CORE_RUNS_OUT: 'coreRunsOut',
   TOTAL_CORE_RUN_PACKETS_OUT: 'coreRunPacketsOut',
+  TOTAL_MP_RX_FRAGMENTS: 'mpRxFragments',
+  TOTAL_MP_RX_PACKETS: 'mpRxPackets',
+  TOTAL_MP_TX_FRAGMENTS: 'mpTxFragments',
+  TOTAL_MP_TX_PACKETS: 'mpTxPackets',
+  TOTAL_PEER_SENT: 'peerSent',
 };
 
 /** [index in a shard's block, counter, sentence], in the order of the layout. */

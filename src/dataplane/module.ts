@@ -44,6 +44,12 @@ export interface PathExports {
   epochLeave(): void;
   ringDoorbell(): void;
   puntOptions(most: number): void;
+  mpTick(): number;
+  mpRecover(): void;
+  peerTake(from: number, most: number): number;
+  peerRelease(from: number): void;
+  peerWake(): bigint;
+  peerWaits(from: number): number;
   trafficOptions(kind: number, target: number, octets: number, packetsInARow: number): void;
   trafficClock(microseconds: bigint): void;
   trafficSend(budget: number): number;

@@ -9,6 +9,10 @@ export interface MemorySizes {
   /** Prefixes with a stack of carriers: framed addresses and framed routes. */
   addresses: number;
   shards: number;
+  /** Multilink bundles at once; each takes a session row of its own besides. Default 0. */
+  bundles?: number;
+  /** Fragments that wait for reassembly, in each shard. Default: 16,384 where there are bundles. */
+  fragments?: number;
   /** Octets of each ring from a shard to the main thread and back, powers of two. */
   controlRingOctets: number;
   /** Octets of each ring that carries datagrams or packets of a portable back end; 0 where there is none. */
@@ -39,6 +43,11 @@ export interface MemoryPlan {
   readonly pages: number;
 }
 
+/** Fragments that wait for reassembly, in each shard, unless said otherwise. */
+const FRAGMENTS = 16_384;
+/** Each ring from shard to shard. */
+const PEER_RING_OCTETS = 1 << 20;
+
 const align = (value: number, to: number): number => Math.ceil(value / to) * to;
 const powerOfTwo = (atLeast: number): number => 2 ** Math.ceil(Math.log2(Math.max(2, atLeast)));
 
@@ -56,18 +65,18 @@ export function planMemory(sizes: MemorySizes): MemoryPlan {
   const addRings = (part: number, count: number, octets: number): void => {
     if (octets > 0) add(part, count, layout.RING_DATA + octets, octets);
   };
-  const { shards } = sizes;
+  const { shards, bundles = 0, fragments = bundles > 0 ? FRAGMENTS : 0 } = sizes;
+  const sessions = sizes.sessions + bundles;
   // Row 0 of every table means "none".
   add(layout.PART_TUNNELS, sizes.tunnels + 1, layout.TUNNEL_ROW_SIZE);
   add(layout.PART_TUNNEL_INDEX, 65536, 4);
-  add(layout.PART_SESSIONS, sizes.sessions + 1, layout.SESSION_ROW_SIZE);
-  add(layout.PART_SESSION_COUNTERS, sizes.sessions + 1, layout.SESSION_COUNTERS_SIZE);
+  add(layout.PART_SESSIONS, sessions + 1, layout.SESSION_ROW_SIZE);
+  add(layout.PART_SESSION_COUNTERS, sessions + 1, layout.SESSION_COUNTERS_SIZE);
   add(layout.PART_SESSION_INDEX, powerOfTwo(sizes.sessions * 2), layout.SESSION_INDEX_ENTRY_SIZE);
   add(layout.PART_ADDRESSES, powerOfTwo(sizes.addresses * 2), layout.ADDRESS_ENTRY_SIZE);
   add(layout.PART_STACK, sizes.addresses + 1, layout.STACK_NODE_SIZE);
-  add(layout.PART_BUNDLES, 1, layout.BUNDLE_ROW_SIZE);
-  add(layout.PART_LINKS, 1, layout.LINK_ROW_SIZE);
-  add(layout.PART_FRAGMENTS, 1, layout.FRAGMENT_SLOT_SIZE);
+  add(layout.PART_BUNDLES, bundles + 1, layout.BUNDLE_ROW_SIZE);
+  add(layout.PART_FRAGMENTS, shards, fragments * layout.FRAGMENT_SLOT_SIZE);
   add(layout.PART_MESSAGES, 1, 8);
   // The main thread counts in a block of its own, behind those of the shards.
   add(layout.PART_SHARD_COUNTERS, shards + 1, layout.SHARD_COUNTERS_SIZE);
@@ -88,12 +97,9 @@ export function planMemory(sizes: MemorySizes): MemoryPlan {
   addRings(layout.PART_RING_ACCESS_OUT, shards, sizes.accessRingOctets);
   addRings(layout.PART_RING_CORE_IN, shards, sizes.coreRingOctets);
   addRings(layout.PART_RING_CORE_OUT, shards, sizes.coreRingOctets);
+  if (bundles > 0 && shards > 1) addRings(layout.PART_RING_PEER, shards * shards, PEER_RING_OCTETS);
   if (sizes.traffic)
-    add(
-      layout.PART_TRAFFIC,
-      1,
-      (sizes.sessions + 1) * layout.TRAFFIC_RECORD_SIZE + shards * layout.TRAFFIC_BUCKETS * 8,
-    );
+    add(layout.PART_TRAFFIC, 1, (sessions + 1) * layout.TRAFFIC_RECORD_SIZE + shards * layout.TRAFFIC_BUCKETS * 8);
   if (at > 0x1_0000_0000)
     throw new RangeError(`tables for ${sizes.sessions} sessions and ${shards} shards need more than 4 GiB of memory`);
   return { sizes, parts, durableEnd, end: at, pages: at / 65536 };

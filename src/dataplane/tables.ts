@@ -24,14 +24,16 @@ export interface SessionRow {
   sequencing: boolean;
 }
 
-/** What a session has once its network protocol is Opened. */
-export interface SessionNetwork {
+/** What a session or bundle has once its network protocol is Opened. */
+export interface NetworkAddress {
   /** Address of the client: 16 octets, network order, IPv4 mapped. */
   address: Uint8Array;
   /** Our own IPv4 address towards it, 4 octets. */
   localAddress: Uint8Array;
   /** Octets of the largest IP packet that the client takes. */
   peerMru: number;
+}
+export interface SessionNetwork extends NetworkAddress {
   /** The client takes frames without Address and Control fields. */
   acfc: boolean;
   /** The client takes one-octet protocol fields. */
@@ -57,9 +59,52 @@ export interface SessionCounters {
   lost: number;
 }
 
+/** What a bundle has from its first link on (RFC 1990). */
+export interface BundleRow {
+  routingInstance: number;
+  /** The shard that reassembles and sends. */
+  ownerShard: number;
+  /** Octets of Information that we take. */
+  localMrru: number;
+  /** The peer sends 12-bit numbers; we do. */
+  rxShort: boolean;
+  txShort: boolean;
+  /** Octets of a fragment's payload; null: packets stay whole. */
+  fragmentThreshold: number | null;
+  /** 0: none. */
+  dropTimeoutMs: number;
+}
+/** How a member link sends. */
+export interface MemberLink {
+  /** Bits a second towards the client; 0 where the LAC did not say. */
+  speedBps: number;
+  /** Octets that the peer takes in one frame of this link. */
+  peerMru: number;
+  acfc: boolean;
+  pfc: boolean;
+}
+/** What a bundle has counted. */
+export interface BundleCounters {
+  rxFragments: number;
+  rxPackets: number;
+  rxDiscarded: number;
+  txFragments: number;
+  txPackets: number;
+  /** Fragments waiting, and slots held. */
+  queued: number;
+  held: number;
+  nextSequence: number;
+  /** The next number to consume. */
+  expected: number;
+  /** Furthest that a fragment came ahead. */
+  largestDifference: number;
+  /** By member link: the number most recently received, null where none was. */
+  last: (number | null)[];
+}
+
 interface Retired {
   epoch: number;
-  kind: 'tunnel' | 'session' | 'node';
+  kind: 'tunnel' | 'session' | 'node' | 'bundle';
   index: number;
 }
 
@@ -107,6 +152,9 @@ export class Tables {
   readonly #tunnels: Rows;
   readonly #sessions: Rows;
   readonly #nodes: Rows;
+  readonly #bundles: Rows;
+  /** Bundles whose owner has yet to let go. */
+  #ending: number[] = [];
   #retired: Retired[] = [];
   #upSequence = 0n;
 
@@ -121,6 +169,7 @@ export class Tables {
     this.#tunnels = new Rows(plan.parts[layout.PART_TUNNELS]!.count);
     this.#sessions = new Rows(plan.parts[layout.PART_SESSIONS]!.count);
     this.#nodes = new Rows(plan.parts[layout.PART_STACK]!.count);
+    this.#bundles = new Rows(plan.parts[layout.PART_BUNDLES]!.count);
   }
 
   get sessionsUsed(): number {
@@ -259,16 +308,25 @@ export class Tables {
    */
   sessionUp(row: number, network: SessionNetwork, now: number): boolean {
     const at = this.#sessionAt(row);
+    this.#setTemplates(at, network.acfc, network.pfc, 0x21);
+    return this.#networkUp(row, network, BigInt(layout.ACTION_DELIVER), now);
+  }
+  /** Headers of the session's data messages, for PPP protocol 0x00`protocol`. */
+  #setTemplates(at: number, acfc: boolean, pfc: boolean, protocol: number): void {
     const tunnel = this.#tunnelAt(this.#words[(at + layout.SESSION_TUNNEL_ROW) >>> 2]!);
     const peerTunnelId = this.#halves[(tunnel + layout.TUNNEL_PEER_ID) >>> 1]!;
     const peerId = (this.#octets[at + layout.SESSION_FRAME + 6]! << 8) | this.#octets[at + layout.SESSION_FRAME + 7]!;
-    const ppp = [...(network.acfc ? [] : [0xff, 0x03]), ...(network.pfc ? [0x21] : [0x00, 0x21])];
+    const ppp = [...(acfc ? [] : [0xff, 0x03]), ...(pfc ? [protocol] : [0x00, protocol])];
     const plain = [...l2tpHeader(peerTunnelId, peerId, false), ...ppp];
     const numbered = [...l2tpHeader(peerTunnelId, peerId, true), ...ppp];
     this.#octets.set(plain, at + layout.SESSION_PLAIN + 16 - plain.length);
     this.#octets.set(numbered, at + layout.SESSION_NUMBERED + 16 - numbered.length);
     this.#octets[at + layout.SESSION_PLAIN_SIZE] = plain.length;
     this.#octets[at + layout.SESSION_NUMBERED_SIZE] = numbered.length;
+  }
+  /** Address and place on top of its stack, for a session's own row or a bundle's network row. */
+  #networkUp(row: number, network: NetworkAddress, work: bigint, now: number): boolean {
+    const at = this.#sessionAt(row);
     this.#octets.set(network.address, at + layout.SESSION_ADDRESS);
     this.#octets.set(network.localAddress, at + layout.SESSION_LOCAL_ADDRESS);
     this.#words[(at + layout.SESSION_PEER_MRU) >>> 2] = network.peerMru;
@@ -276,13 +334,13 @@ export class Tables {
     const node = this.#nodes.take();
     if (node === 0) return false;
     // Open first, then carry: the carrier's switch is the store that moves the traffic.
-    this.#setAction(at, layout.ACTION_DELIVER);
+    this.#setWork(at, work);
     Atomics.or(this.#words, (at + layout.SESSION_FLAGS) >>> 2, layout.SESSION_UP);
     this.#wasm.setNow(now);
     const instance = this.#halves[(at + layout.SESSION_ROUTING_INSTANCE) >>> 1]!;
     if (this.#wasm.stackPush(instance, 128, at + layout.SESSION_ADDRESS, row, node, this.#passedEpoch()) === 0) {
       this.#nodes.give(node);
-      this.#setAction(at, layout.ACTION_PUNT);
+      this.#setWork(at, work & TARGET_BITS);
       Atomics.and(this.#words, (at + layout.SESSION_FLAGS) >>> 2, ~layout.SESSION_UP);
       return false;
     }
@@ -304,9 +362,118 @@ export class Tables {
       this.#words[(at + layout.SESSION_STACK_NODE) >>> 2] = 0;
       this.#retire('node', node);
     }
-    this.#setAction(at, layout.ACTION_PUNT);
+    this.#setWork(at, this.#longsSigned[(at + layout.SESSION_ACTION) >>> 3]! & TARGET_BITS);
     Atomics.and(this.#words, (at + layout.SESSION_FLAGS) >>> 2, ~layout.SESSION_UP);
     return carrier;
+  }
+
+  // Bundles. Their owner shard learns of members by records in its inject ring (`Plane.bundleRecord`).
+
+  #bundleAt(row: number): number {
+    return this.#plan.parts[layout.PART_BUNDLES]!.offset + row * layout.BUNDLE_ROW_SIZE;
+  }
+  /** Enters a bundle without links, and the session row that stands for its network. @returns null where a table is full */
+  addBundle(bundle: BundleRow): { bundle: number; network: number } | null {
+    this.reclaim();
+    const row = this.#bundles.take();
+    if (row === 0) return null;
+    const network = this.#sessions.take();
+    if (network === 0) {
+      this.#bundles.give(row);
+      return null;
+    }
+    const at = this.#bundleAt(row);
+    const generation = this.#words[(at + layout.BUNDLE_GENERATION) >>> 2]! + 1;
+    this.#octets.fill(0, at, at + layout.BUNDLE_ROW_SIZE);
+    this.#words[(at + layout.BUNDLE_NETWORK) >>> 2] = network;
+    this.#halves[(at + layout.BUNDLE_OWNER_SHARD) >>> 1] = bundle.ownerShard;
+    this.#halves[(at + layout.BUNDLE_FLAGS) >>> 1] =
+      (bundle.rxShort ? layout.BUNDLE_RX_SHORT : 0) | (bundle.txShort ? layout.BUNDLE_TX_SHORT : 0);
+    this.#words[(at + layout.BUNDLE_LOCAL_MRRU) >>> 2] = bundle.localMrru;
+    this.#words[(at + layout.BUNDLE_FRAGMENT_THRESHOLD) >>> 2] = bundle.fragmentThreshold ?? 0;
+    this.#words[(at + layout.BUNDLE_DROP_TIMEOUT) >>> 2] = bundle.dropTimeoutMs;
+    Atomics.store(this.#words, (at + layout.BUNDLE_GENERATION) >>> 2, generation);
+    const session = this.#sessionAt(network);
+    const sessionGeneration = this.#words[(session + layout.SESSION_GENERATION) >>> 2]! + 1;
+    this.#octets.fill(0, session, session + layout.SESSION_ROW_SIZE);
+    const counters = this.#countersAt(network);
+    this.#octets.fill(0, counters, counters + layout.SESSION_COUNTERS_SIZE);
+    this.#words[(session + layout.SESSION_FLAGS) >>> 2] = layout.SESSION_BUNDLE_NETWORK;
+    this.#halves[(session + layout.SESSION_ROUTING_INSTANCE) >>> 1] = bundle.routingInstance;
+    this.#halves[(session + layout.SESSION_OWNER_SHARD) >>> 1] = bundle.ownerShard;
+    this.#setWork(session, work(layout.ACTION_PUNT, row));
+    this.#words[(session + layout.SESSION_BUNDLE) >>> 2] = row;
+    Atomics.store(this.#words, (session + layout.SESSION_GENERATION) >>> 2, sessionGeneration);
+    return { bundle: row, network };
+  }
+  /** Opens a bundle to IP packets; as `sessionUp`. `peerMru` is the peer's MRRU. */
+  bundleUp(bundle: number, network: NetworkAddress, now: number): boolean {
+    const row = this.#words[(this.#bundleAt(bundle) + layout.BUNDLE_NETWORK) >>> 2]!;
+    return this.#networkUp(row, network, work(layout.ACTION_MULTILINK, bundle), now);
+  }
+  /**
+   * Makes a session a member link: its frames go to the bundle from now on. The owner shard must have been told first.
+   * @param link 0 to 7, its place in the bundle
+   */
+  linkJoin(bundle: number, link: number, session: number, member: MemberLink): void {
+    const at = this.#sessionAt(session);
+    this.#setTemplates(at, member.acfc, member.pfc, 0x3d);
+    this.#words[(at + layout.SESSION_LINK) >>> 2] = link;
+    this.#words[(at + layout.SESSION_BUNDLE) >>> 2] = bundle;
+    this.#words[(at + layout.SESSION_PEER_MRU) >>> 2] = member.peerMru;
+    this.#halves[(at + layout.SESSION_OWNER_SHARD) >>> 1] =
+      this.#halves[(this.#bundleAt(bundle) + layout.BUNDLE_OWNER_SHARD) >>> 1]!;
+    this.#setWork(at, work(layout.ACTION_BUNDLE, bundle));
+  }
+  /** The session is no member any more: from the next batch on nothing is sent by it. */
+  linkLeave(session: number): void {
+    const at = this.#sessionAt(session);
+    this.#setWork(at, work(layout.ACTION_PUNT, 0));
+    this.#words[(at + layout.SESSION_BUNDLE) >>> 2] = 0;
+  }
+  /** Takes a bundle out that has no links; its rows are free once its owner has let go. @returns as `sessionDown` */
+  removeBundle(bundle: number, now: number): number {
+    const at = this.#bundleAt(bundle);
+    const network = this.#words[(at + layout.BUNDLE_NETWORK) >>> 2]!;
+    const carrier = this.sessionDown(network, now);
+    Atomics.add(this.#words, (this.#sessionAt(network) + layout.SESSION_GENERATION) >>> 2, 1);
+    this.#ending.push(bundle);
+    return carrier;
+  }
+  bundleGeneration(bundle: number): number {
+    return this.#words[(this.#bundleAt(bundle) + layout.BUNDLE_GENERATION) >>> 2]!;
+  }
+  bundleOwner(bundle: number): number {
+    return this.#halves[(this.#bundleAt(bundle) + layout.BUNDLE_OWNER_SHARD) >>> 1]!;
+  }
+  get bundlesUsed(): number {
+    return this.#bundles.used;
+  }
+  bundleCounters(bundle: number): BundleCounters {
+    const at = this.#bundleAt(bundle);
+    const long = (offset: number): number => Number(this.#longs[(at + offset) >>> 3]!);
+    const word = (offset: number): number => this.#words[(at + offset) >>> 2]! >>> 0;
+    const bits = this.#halves[(at + layout.BUNDLE_FLAGS) >>> 1]!;
+    const rxMask = (bits & layout.BUNDLE_RX_SHORT) !== 0 ? 0xfff : 0xffffff;
+    const txMask = (bits & layout.BUNDLE_TX_SHORT) !== 0 ? 0xfff : 0xffffff;
+    const heard = word(layout.BUNDLE_HEARD);
+    return {
+      rxFragments: long(layout.BUNDLE_RX_FRAGMENTS),
+      rxPackets: long(layout.BUNDLE_RX_PACKETS),
+      rxDiscarded: long(layout.BUNDLE_RX_DISCARDED),
+      txFragments: long(layout.BUNDLE_TX_FRAGMENTS),
+      txPackets: long(layout.BUNDLE_TX_PACKETS),
+      queued: word(layout.BUNDLE_QUEUED),
+      held: word(layout.BUNDLE_HELD),
+      nextSequence: word(layout.BUNDLE_NEXT_SEQUENCE) & txMask,
+      expected: word(layout.BUNDLE_EXPECTED) & rxMask,
+      largestDifference: word(layout.BUNDLE_LARGEST_DIFFERENCE),
+      last: Array.from({ length: layout.BUNDLE_LINKS_MAX }, (_, link) =>
+        (heard & (1 << link)) === 0
+          ? null
+          : word(layout.BUNDLE_LINK_STATES + link * layout.LINK_SIZE + layout.LINK_LAST) & rxMask,
+      ),
+    };
   }
 
   /** Takes a session out; `sessionDown` is included. @returns as `sessionDown` */
@@ -328,8 +495,9 @@ export class Tables {
     return entry !== 0 && this.#words[(entry + layout.ADDRESS_CARRIER) >>> 2] === row;
   }
 
-  #setAction(at: number, action: number): void {
-    Atomics.store(this.#longsSigned, (at + layout.SESSION_ACTION) >>> 3, BigInt(action));
+  /** Action and target of a session, in one store. */
+  #setWork(at: number, value: bigint): void {
+    Atomics.store(this.#longsSigned, (at + layout.SESSION_ACTION) >>> 3, value);
   }
 
   sessionCounters(row: number): SessionCounters {
@@ -359,6 +527,12 @@ export class Tables {
   shardCounter(shard: number, index: number): number {
     const at = this.#plan.parts[layout.PART_SHARD_COUNTERS]!.offset + shard * layout.SHARD_COUNTERS_SIZE;
     return Number(this.#longs[(at >>> 3) + index]!);
+  }
+
+  #rowsOf(kind: Retired['kind']): Rows {
+    if (kind === 'tunnel') return this.#tunnels;
+    if (kind === 'session') return this.#sessions;
+    return kind === 'bundle' ? this.#bundles : this.#nodes;
   }
 
   // Epochs.
@@ -392,14 +566,26 @@ export class Tables {
   shardsPassed(epoch: number): boolean {
     return ((this.#passedEpoch() - epoch) | 0) >= 0;
   }
+  /** Bundles that their owner has let go of: their rows rest until the shards have passed, as any. */
+  #letGo(): void {
+    this.#ending = this.#ending.filter((bundle) => {
+      const at = this.#bundleAt(bundle);
+      if (Atomics.load(this.#words, (at + layout.BUNDLE_ENDED) >>> 2) === 0) return true;
+      Atomics.add(this.#words, (at + layout.BUNDLE_GENERATION) >>> 2, 1);
+      this.#retire('session', this.#words[(at + layout.BUNDLE_NETWORK) >>> 2]!);
+      this.#retire('bundle', bundle);
+      return false;
+    });
+  }
   /** Gives rows that no shard can still hold back to their tables. */
   reclaim(): void {
+    if (this.#ending.length > 0) this.#letGo();
     if (this.#retired.length === 0) return;
     const passed = this.#passedEpoch();
     let n = 0;
     for (const { epoch, kind, index } of this.#retired) {
       if (((passed - epoch) | 0) < 0) break;
-      (kind === 'tunnel' ? this.#tunnels : kind === 'session' ? this.#sessions : this.#nodes).give(index);
+      this.#rowsOf(kind).give(index);
       n++;
     }
     if (n === this.#retired.length) this.#retired = [];
@@ -407,6 +593,10 @@ export class Tables {
     else this.#retired.splice(0, n);
   }
 }
+
+/** Action and target as they stand in a session's row. */
+const work = (action: number, target: number): bigint => BigInt(action) | (BigInt(target) << 32n);
+const TARGET_BITS = 0xffffffff_00000000n;
 
 /** L2TP data header with Length 0: 8 octets, or 12 with Ns and Nr (RFC 2661 section 3.1). */
 function l2tpHeader(tunnelId: number, sessionId: number, numbered: boolean): number[] {

@@ -36,6 +36,8 @@ export interface LnsOptions {
   readonly log: Log;
   readonly tunnels?: number;
   readonly sessions?: number;
+  /** Multilink bundles at once; default: 65,535, or as many as sessions. */
+  readonly bundles?: number;
   /** The portable access side even where system calls are to be had. */
   readonly portable?: boolean;
   /** Rungs of the I/O ladder that are switched off. */
@@ -133,6 +135,7 @@ export class Lns {
       this.plane = await Plane.open({
         tunnels: this.options.tunnels ?? 65535,
         sessions: this.options.sessions ?? 262_143,
+        bundles: this.options.bundles ?? Math.min(65_535, this.options.sessions ?? 65_535),
         shards,
         ffi: this.#ffi,
         sockets: Array.from({ length: this.#ffi === null ? 0 : shards }, (_, shard) => ({

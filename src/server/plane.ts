@@ -5,7 +5,7 @@ import { DROP_LIST, TOTAL_LIST } from '../dataplane/drops.ts';
 import { compilePath, instantiatePath } from '../dataplane/module.ts';
 import { formatMemory, type MemoryPlan, planMemory } from '../dataplane/plan.ts';
 import { type RecordHead, Ring } from '../dataplane/ring.ts';
-import { Tables } from '../dataplane/tables.ts';
+import { type MemberLink, Tables } from '../dataplane/tables.ts';
 import * as layout from '../generated/layout.ts';
 import type { Ffi } from '../io/ffi.ts';
 import type { ShardReport, ShardTask, ShardWorkerData } from '../worker/shard.ts';
@@ -13,6 +13,8 @@ import type { ShardReport, ShardTask, ShardWorkerData } from '../worker/shard.ts
 export interface PlaneOptions {
   readonly tunnels: number;
   readonly sessions: number;
+  /** Multilink bundles at once; default 0. */
+  readonly bundles?: number;
   readonly shards: number;
   /** System calls; null: portable back ends, whose datagrams go through rings. */
   readonly ffi: Ffi | null;
@@ -40,6 +42,17 @@ export interface PlaneEvents {
   /** A shard ended by itself. */
   failed(shard: number, reason: unknown): void;
 }
+
+/** A change of a bundle that its owner has not been told yet. */
+interface BundleChange {
+  kind: number;
+  bundle: number;
+  generation: number;
+  link: number;
+  payload: Uint8Array;
+}
+const NOTHING = new Uint8Array(0);
+const BACKLOG_MS = 2;
 
 /** Counters of one shard. */
 export interface ShardCounters {
@@ -74,6 +87,8 @@ export class Plane {
   readonly #wakeAddress: number;
   readonly #doorbell: number;
   readonly #head: RecordHead = { kind: 0, row: 0, generation: 0, aux: 0 };
+  /** By shard: changes that found its ring full. */
+  readonly #backlog: BundleChange[][];
   #closing = false;
   /** Frames that found their shard's ring full. */
   injectFull = 0;
@@ -88,6 +103,7 @@ export class Plane {
       tunnels: options.tunnels,
       sessions: options.sessions,
       addresses: options.sessions,
+      bundles: options.bundles ?? 0,
       shards: options.shards,
       controlRingOctets: 1 << 20,
       // With system calls: for data that reached the control socket inside a run.
@@ -108,6 +124,7 @@ export class Plane {
       const { offset, octets, count, stride } = this.plan.parts[part]!;
       return Array.from({ length: count }, (_, shard) => new Ring(memory.buffer, offset + shard * stride, octets));
     };
+    this.#backlog = Array.from({ length: options.shards }, () => []);
     this.#punt = rings(layout.PART_RING_PUNT);
     this.#inject = rings(layout.PART_RING_INJECT);
     this.#accessIn = rings(layout.PART_RING_ACCESS_IN);
@@ -148,6 +165,7 @@ export class Plane {
       listens: sockets[shard]?.listens ?? [],
       tun: tun[shard] ?? -1,
       wake: this.#wakeFds[shard] ?? -1,
+      wakes: this.#wakeFds,
       core,
       segmentation,
       gro: this.#options.gro === true,
@@ -220,6 +238,50 @@ export class Plane {
     if (!written) this.injectFull++;
     this.#wake(shard);
     return written;
+  }
+
+  /**
+   * Tells a bundle's owner shard of a change (layout RECORD_LINK_JOIN, RECORD_LINK_LEAVE, RECORD_BUNDLE_END). Never lost:
+   * where the ring is full it waits for its turn, and later ones behind it.
+   */
+  bundleRecord(kind: number, bundle: number, link: number, payload: Uint8Array = NOTHING): void {
+    const shard = this.tables.bundleOwner(bundle);
+    const backlog = this.#backlog[shard]!;
+    backlog.push({ kind, bundle, generation: this.tables.bundleGeneration(bundle), link, payload });
+    if (backlog.length === 1) this.#writeBacklog(shard);
+  }
+  #writeBacklog(shard: number): void {
+    const backlog = this.#backlog[shard]!;
+    while (backlog.length > 0) {
+      const { kind, bundle, generation, link, payload } = backlog[0]!;
+      if (!this.#inject[shard]!.write(kind, bundle, generation, link, payload)) break;
+      backlog.shift();
+    }
+    this.#wake(shard);
+    if (backlog.length > 0 && !this.#closing) setTimeout(() => this.#writeBacklog(shard), BACKLOG_MS);
+  }
+  /** A link of bundle `bundle`, in place `link` (0 to 7), joins: `session` is its row. */
+  linkJoin(bundle: number, link: number, session: number, member: MemberLink): void {
+    const payload = new Uint8Array(layout.JOIN_SIZE);
+    const view = new DataView(payload.buffer);
+    // Without a speed all links count alike.
+    const speed = member.speedBps > 0 ? member.speedBps : 1_000_000_000;
+    view.setUint32(layout.JOIN_SESSION, session, true);
+    view.setUint32(layout.JOIN_GENERATION, this.tables.sessionGeneration(session), true);
+    view.setUint32(layout.JOIN_NS_PER_256, Math.min(0xffffffff, Math.max(1, Math.round((256 * 8e9) / speed))), true);
+    view.setUint32(layout.JOIN_MRU, member.peerMru, true);
+    this.bundleRecord(layout.RECORD_LINK_JOIN, bundle, link, payload);
+    this.tables.linkJoin(bundle, link, session, member);
+  }
+  linkLeave(bundle: number, link: number, session: number): void {
+    this.tables.linkLeave(session);
+    this.bundleRecord(layout.RECORD_LINK_LEAVE, bundle, link);
+  }
+  /** @returns as `Tables.removeBundle` */
+  removeBundle(bundle: number, now: number): number {
+    const carrier = this.tables.removeBundle(bundle, now);
+    this.bundleRecord(layout.RECORD_BUNDLE_END, bundle, 0);
+    return carrier;
   }
 
   /** Hands a data message that the main thread received to its shard. `sockaddr`: SOCKADDR_SIZE octets. */

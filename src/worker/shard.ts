@@ -27,6 +27,8 @@ export interface ShardTask {
   readonly tun: number;
   /** eventfd that wakes the shard, -1 where Atomics do. */
   readonly wake: number;
+  /** By shard: the eventfd that wakes it; empty where Atomics do. */
+  readonly wakes: readonly number[];
   readonly core: 'tun' | 'embedded' | 'none' | 'memory' | 'traffic';
   /** Send runs with UDP_SEGMENT. */
   readonly segmentation: boolean;
@@ -83,6 +85,8 @@ class Shard {
   readonly #scratch: number;
   readonly #stop: number;
   readonly #rings: readonly { part: number; head: number; tail: number }[];
+  /** Shards that may hand over fragments and packets of bundles. */
+  readonly #peers: readonly { shard: number; control: number }[];
   readonly #clock: number;
   readonly #epoll: number;
 
@@ -108,6 +112,14 @@ class Shard {
         head: (block(part) + layout.RING_HEAD) >>> 2,
         tail: (block(part) + layout.RING_TAIL) >>> 2,
       }));
+    const all = plan.parts[layout.PART_SHARD_CONTROL]!;
+    this.#peers =
+      plan.parts[layout.PART_RING_PEER]!.count === 0
+        ? []
+        : Array.from({ length: plan.sizes.shards }, (_, index) => ({
+            shard: index,
+            control: all.offset + index * all.stride,
+          })).filter((peer) => peer.shard !== task.shard);
     this.#clock = performance.timeOrigin - task.timeOrigin;
     this.#wasm = instantiatePath(module, memory);
     if (this.#wasm.attach(BigInt(this.#base), task.shard) !== 0) throw new Error('the memory has another layout');
@@ -148,6 +160,7 @@ class Shard {
     const running = (this.#control + layout.SHARD_RUNNING) >>> 2;
     let loops = 0;
     let busy = false;
+    let tick = 0;
     let generated = 0;
     let trafficFrom = 0;
     let trafficRate = 0;
@@ -156,7 +169,7 @@ class Shard {
       wasm.transmitReset();
       while (Atomics.load(this.#words, this.#stop) === 0) {
         loops++;
-        let timeout = busy ? 0 : WAIT_MS;
+        let timeout = busy ? 0 : tick > 0 ? tick : WAIT_MS;
         if (this.#task.traffic !== null) {
           const rate = Atomics.load(this.#words, (this.#control + layout.SHARD_TRAFFIC_RATE) >>> 2) >>> 0;
           const now = performance.now();
@@ -168,7 +181,7 @@ class Shard {
           if (rate > 0) {
             timeout = 0;
             const due = Math.floor(((now - trafficFrom) * rate) / 1000) - generated;
-            if (due <= 0) timeout = Math.min(busy ? 0 : 1, WAIT_MS);
+            if (due <= 0) timeout = busy ? 0 : 1;
             else {
               // A backlog of more than 20 ms is given up: the rate is a ceiling.
               const most = Math.max(TURN, rate / 50);
@@ -193,6 +206,10 @@ class Shard {
           else if (data === READY_TUN) busy = this.#readTun() || busy;
           else busy = this.#receive(data) || busy;
         }
+        tick = wasm.mpTick();
+        if (tick !== 0) this.#flush();
+        if (tick < 0) busy = true;
+        this.#wakePeers();
         wasm.epochLeave();
         wasm.ringDoorbell();
       }
@@ -231,6 +248,7 @@ class Shard {
   #ringsWait(): boolean {
     for (const ring of this.#rings)
       if (Atomics.load(this.#words, ring.head) !== Atomics.load(this.#words, ring.tail)) return true;
+    for (const { shard } of this.#peers) if (this.#wasm.peerWaits(shard) !== 0) return true;
     return false;
   }
 
@@ -250,7 +268,32 @@ class Shard {
       );
       if (taken > 0) more = true;
     }
+    for (const { shard } of this.#peers) {
+      if (this.#wasm.peerWaits(shard) === 0) continue;
+      if (this.#wasm.peerTake(shard, TURN) > 0) more = true;
+      this.#flush();
+      this.#wasm.peerRelease(shard);
+    }
     return more;
+  }
+  /** Wakes the shards that something was handed to and that sleep. */
+  #wakePeers(): void {
+    if (this.#peers.length === 0) return;
+    const bits = this.#wasm.peerWake();
+    if (bits === 0n) return;
+    for (const { shard, control } of this.#peers) {
+      if ((bits & (1n << BigInt(shard))) === 0n) continue;
+      if (Atomics.exchange(this.#words, (control + layout.SHARD_SLEEPING) >>> 2, 0) === 0) continue;
+      const fd = this.#task.wakes[shard] ?? -1;
+      if (fd >= 0) {
+        this.#view.setBigUint64(this.#scratch, 1n, true);
+        this.#ffi!.write(fd, this.#base + this.#scratch, 8);
+      } else {
+        const word = (control + layout.SHARD_WAKE) >>> 2;
+        Atomics.add(this.#words, word, 1);
+        Atomics.notify(this.#words, word);
+      }
+    }
   }
 
   /** One batch from a socket. @returns whether more may wait */

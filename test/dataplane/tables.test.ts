@@ -163,7 +163,8 @@ test('tables for a million sessions are planned; more than 4 GiB are refused; pa
     layout.SESSION_COUNTERS_SIZE,
     layout.ADDRESS_ENTRY_SIZE,
     layout.BUNDLE_ROW_SIZE,
-    layout.LINK_ROW_SIZE,
+    layout.BUNDLE_WINDOW_AT,
+    layout.LINK_SIZE,
   ])
     assert.equal(size % 8, 0);
 });

@@ -32,26 +32,36 @@ export class TestPath {
   readonly punts: Ring;
   readonly inject: Ring;
   now = 1000;
+  readonly shard: number;
 
   constructor(
     core: number = layout.CORE_TUN,
     gso = false,
-    sizes: { tunnels: number; sessions: number } = { tunnels: 64, sessions: 1024 },
+    sizes: { tunnels: number; sessions: number; bundles?: number; fragments?: number; shards?: number } = {
+      tunnels: 64,
+      sessions: 1024,
+    },
+    shard = 0,
+    shared?: TestPath,
   ) {
-    this.plan = planMemory({
-      ...sizes,
-      addresses: sizes.sessions * 2,
-      shards: 1,
-      controlRingOctets: 65536,
-      accessRingOctets: 65536,
-      coreRingOctets: 65536,
-      ports: true,
-      traffic: true,
-    });
-    this.memory = new WebAssembly.Memory({ initial: this.plan.pages, maximum: this.plan.pages, shared: true });
-    formatMemory(this.memory, this.plan);
+    this.shard = shard;
+    this.plan =
+      shared?.plan ??
+      planMemory({
+        shards: 1,
+        ...sizes,
+        addresses: sizes.sessions * 2,
+        controlRingOctets: 65536,
+        accessRingOctets: 65536,
+        coreRingOctets: 65536,
+        ports: true,
+        traffic: true,
+      });
+    this.memory =
+      shared?.memory ?? new WebAssembly.Memory({ initial: this.plan.pages, maximum: this.plan.pages, shared: true });
+    if (shared === undefined) formatMemory(this.memory, this.plan);
     this.wasm = instantiatePath(module, this.memory);
-    if (this.wasm.attach(0n, 0) !== 0) throw new Error('memory has no header');
+    if (this.wasm.attach(0n, shard) !== 0) throw new Error('memory has no header');
     this.wasm.coreBackEnd(core);
     this.wasm.hostEnable(core === layout.CORE_EMBEDDED ? 1 : 0);
     this.wasm.transmitOptions(gso ? 1 : 0, 0);
@@ -59,11 +69,15 @@ export class TestPath {
     this.wasm.setNow(this.now);
     this.octets = new Uint8Array(this.memory.buffer);
     this.view = new DataView(this.memory.buffer);
-    this.tables = new Tables(this.wasm, this.memory, this.plan);
-    const ring = (part: number) =>
-      new Ring(this.memory.buffer, this.plan.parts[part]!.offset, this.plan.parts[part]!.octets);
+    this.tables = shared?.tables ?? new Tables(this.wasm, this.memory, this.plan);
+    const ring = (part: number) => new Ring(this.memory.buffer, this.block(part), this.plan.parts[part]!.octets);
     this.punts = ring(layout.PART_RING_PUNT);
     this.inject = ring(layout.PART_RING_INJECT);
+  }
+
+  /** Offset of this shard's block of a part. */
+  block(part: number): number {
+    return this.plan.parts[part]!.offset + this.shard * this.plan.parts[part]!.stride;
   }
 
   /** A tunnel 0x1234 <-> 0x5678 with LAC 192.0.2.1:1701. */
@@ -109,7 +123,7 @@ export class TestPath {
 
   /** One datagram from the LAC through the path, as recvmmsg would leave it in slot 0. */
   up(datagram: Uint8Array, from: Uint8Array = sockaddr(192, 0, 2, 1, 1701)): void {
-    const rx = this.plan.parts[layout.PART_RX]!.offset;
+    const rx = this.block(layout.PART_RX);
     this.octets.set(datagram, rx + layout.RX_SLOTS + layout.HEADROOM);
     this.octets.fill(0, rx + layout.RX_NAMES, rx + layout.RX_NAMES + layout.SOCKADDR_SIZE);
     this.octets.set(from, rx + layout.RX_NAMES);
@@ -126,7 +140,7 @@ export class TestPath {
     this.downBatch([packet]);
   }
   downBatch(packets: Uint8Array[]): void {
-    const lengths = this.plan.parts[layout.PART_TX]!.offset + layout.TX_OUT;
+    const lengths = this.block(layout.PART_TX) + layout.TX_OUT;
     packets.forEach((packet, i) => {
       this.octets.set(packet, this.wasm.coreSlot(i));
       this.view.setUint32(lengths + i * 4, packet.length, true);
@@ -141,7 +155,7 @@ export class TestPath {
 
   /** IP packets that the last call left for the core side. */
   delivered(): Uint8Array[] {
-    const list = this.plan.parts[layout.PART_TX]!.offset + layout.TX_OUT;
+    const list = this.block(layout.PART_TX) + layout.TX_OUT;
     return Array.from({ length: this.wasm.transmitOuts() }, (_, i) => {
       const at = this.view.getUint32(list + i * 8, true);
       return this.octets.slice(at, at + this.view.getUint32(list + i * 8 + 4, true));
@@ -150,7 +164,7 @@ export class TestPath {
 
   /** Messages that the last call left for sendmmsg. */
   sent(): Sent[] {
-    const tx = this.plan.parts[layout.PART_TX]!.offset;
+    const tx = this.block(layout.PART_TX);
     return Array.from({ length: this.wasm.transmitMessages() }, (_, i) => {
       const message = tx + layout.TX_MESSAGES + i * layout.MMSGHDR_SIZE;
       const name = Number(this.view.getBigUint64(message, true));
@@ -179,7 +193,7 @@ export class TestPath {
 
   /** Counters that are not zero, by index, since the start. */
   counter(index: number): number {
-    return this.tables.shardCounter(0, index);
+    return this.tables.shardCounter(this.shard, index);
   }
 }
 

@@ -14,6 +14,7 @@ import { parseControlMessage } from '../../src/wire/message.ts';
 import { parsePacket } from '../../src/wire/ppp.ts';
 import type { RandomSource } from '../../src/wire/random.ts';
 import { type MalformedCase, MalformedRunner } from './malformed.ts';
+import { runMultilink } from './multilink.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: a case has the fields of its format
 type Case = any;
@@ -259,6 +260,7 @@ const FORMATS: readonly (readonly [is: (what: string, first: Case) => boolean, r
   [(what) => what.includes('sequence numbers'), sequence],
   [(what) => what.includes('$9$'), junos9],
   [(what) => what.includes('RADIUS'), radius],
+  [(what) => what.includes('Multilink PPP reassembly'), runMultilink],
 ];
 
 /** @throws where the file cannot be read, or is of no format known */
@@ -283,10 +285,6 @@ export async function runFile(path: string): Promise<Outcome> {
     } finally {
       await runner.close();
     }
-    return outcome;
-  }
-  if (/Multilink/i.test(what)) {
-    outcome.notSupported = cases.length;
     return outcome;
   }
   const format = FORMATS.find(([is]) => is(what, cases[0]));

@@ -1,0 +1,88 @@
+// From shard to shard: fragments and packets whose bundle belongs to another. One ring a pair, its records in order.
+import { shard, shards, sessions, sessionsMax, shardControl, partOffset, partCount, bundlesMax } from "../state";
+import { ringReserve, ringCommit } from "../path/ring";
+import { ringSize } from "../path/punt";
+import { drop, dropRx, dropTx, count } from "../path/count";
+import { transmitRoom } from "../path/transmit";
+import { recordAt, after } from "../path/cursor";
+import { mpReceive } from "./receive";
+import { mpPacket } from "./send";
+import { bundleAt } from "./waiting";
+import { DROP_PEER_RING, DROP_STALE, DROP_MP_GONE, TOTAL_PEER_SENT } from "../layout/drop";
+import { PART_RING_PEER, RING_HEAD, RING_TAIL, RECORD_KIND, RECORD_OCTETS, RECORD_ROW, RECORD_GENERATION, RECORD_AUX, RECORD_HEADER, RECORD_FRAGMENT, RECORD_PACKET, SHARD_PEER_CURSORS } from "../layout/memory";
+import { SESSION_ROW_SIZE, SESSION_GENERATION, SESSION_ACTION, ACTION_MULTILINK } from "../layout/session";
+import { BUNDLE_GENERATION, BUNDLE_ENDED } from "../layout/bundle";
+
+/** Shards that something was written for since `peerWake`. */
+let written: u64 = 0;
+
+// @ts-ignore: decorator
+@inline function ringOf(from: u32, to: u32): u32 { return partOffset(PART_RING_PEER, from * shards + to); }
+
+/** May shard `from` have handed something over? */
+export function peerWaits(from: u32): bool {
+  const ring = ringOf(from, shard);
+  return load<u32>(ring + RING_HEAD) != atomic.load<u32>(ring + RING_TAIL);
+}
+/** Hands a fragment, from its multilink header on, to its bundle's owner. */
+export function peerFragment(owner: u32, row: u32, bundle: u32, link: u32, session: u32, ptr: u32, len: u32): void {
+  if (partCount(PART_RING_PEER) == 0) return dropRx(DROP_PEER_RING, session);
+  const ring = ringOf(shard, owner);
+  const size = ringSize(PART_RING_PEER);
+  const payload = ringReserve(ring, size, RECORD_FRAGMENT, len, row, load<u32>(bundle + BUNDLE_GENERATION), link);
+  if (!payload) return dropRx(DROP_PEER_RING, session);
+  memory.copy(payload, ptr, len);
+  ringCommit(ring, size, payload);
+  count(TOTAL_PEER_SENT, 1);
+  written |= <u64>1 << owner;
+}
+/** Hands an IP packet towards a bundle to its owner. */
+export function peerPacket(owner: u32, network: u32, ptr: u32, len: u32): void {
+  if (partCount(PART_RING_PEER) == 0) return dropTx(DROP_PEER_RING, network);
+  const ring = ringOf(shard, owner);
+  const size = ringSize(PART_RING_PEER);
+  // Room for the headers that go before the packet: the record's own head is not enough.
+  const payload = ringReserve(ring, size, RECORD_PACKET, 32 + len, (network - sessions) / SESSION_ROW_SIZE, load<u32>(network + SESSION_GENERATION), 0);
+  if (!payload) return dropTx(DROP_PEER_RING, network);
+  memory.copy(payload + 32, ptr, len);
+  ringCommit(ring, size, payload);
+  count(TOTAL_PEER_SENT, 1);
+  written |= <u64>1 << owner;
+}
+/** Bits of the shards to wake, for what this one has written since the last call. */
+export function peerWake(): u64 {
+  const bits = written;
+  written = 0;
+  return bits;
+}
+/** Takes what shard `from` has handed over; the records stay until `peerRelease`, since lists of the batch point into them. @returns the number taken */
+export function peerTake(from: u32, most: u32): u32 {
+  const ring = ringOf(from, shard);
+  const size = ringSize(PART_RING_PEER);
+  let cursor = load<u32>(ring + RING_HEAD);
+  let n: u32 = 0;
+  for (; n < most && transmitRoom(); n++) {
+    const record = recordAt(ring, size, cursor);
+    if (!record) break;
+    cursor = after(ring, size, cursor, record);
+    const row = load<u32>(record, RECORD_ROW);
+    const generation = load<u32>(record, RECORD_GENERATION);
+    const octets = load<u32>(record, RECORD_OCTETS);
+    const payload = record + RECORD_HEADER;
+    if (load<u32>(record, RECORD_KIND) == RECORD_FRAGMENT) {
+      const bundle = bundleAt(row);
+      if (row == 0 || row >= bundlesMax || load<u32>(bundle + BUNDLE_GENERATION) != generation) drop(DROP_STALE);
+      else if (load<u32>(bundle + BUNDLE_ENDED)) drop(DROP_MP_GONE);
+      else mpReceive(bundle, load<u32>(record, RECORD_AUX) & 7, payload, payload + octets);
+    } else {
+      const network = sessions + row * SESSION_ROW_SIZE;
+      if (row == 0 || row >= sessionsMax || load<u32>(network + SESSION_GENERATION) != generation || load<u32>(network + SESSION_ACTION) != ACTION_MULTILINK) drop(DROP_STALE);
+      else mpPacket(network, payload + 32, octets - 32);
+    }
+  }
+  store<u32>(shardControl + SHARD_PEER_CURSORS + (from << 2), cursor);
+  return n;
+}
+export function peerRelease(from: u32): void {
+  atomic.store<u32>(ringOf(from, shard) + RING_HEAD, load<u32>(shardControl + SHARD_PEER_CURSORS + (from << 2)));
+}
