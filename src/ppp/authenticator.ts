@@ -70,6 +70,7 @@ export class Authenticator {
   #proof: string | null = null;
   /** MS-CHAP: the peer may answer once more, to the challenge in Failure. */
   #retrying = false;
+  #silent = false;
   #attempts = 0;
   #tries = 0;
   #deadline = Number.POSITIVE_INFINITY;
@@ -89,9 +90,13 @@ export class Authenticator {
     this.#challenge = this.#options.random.octets(CHALLENGE_OCTETS);
     this.#sendChallenge(now, out);
   }
-  /** Somebody else has asked already: judges the answer, and tells the peer what came of it. */
-  startProxied(proxied: ProxiedResponse, now: number, out: PppAction[]): AuthVerdict {
+  /**
+   * Somebody else has asked already: judges the answer, and tells the peer what came of it.
+   * @param silent the peer was not asked by PPP, and is told nothing
+   */
+  startProxied(proxied: ProxiedResponse, silent: boolean, now: number, out: PppAction[]): AuthVerdict {
     this.state = 'waiting';
+    this.#silent = silent;
     this.#identifier = proxied.identifier;
     this.#challenge = proxied.challenge;
     return this.#ask(proxied.identifier, proxied.name, proxied.response, NOTHING, now, out);
@@ -218,8 +223,10 @@ export class Authenticator {
   }
   #send(passed: boolean, frame: Uint8Array, out: PppAction[]): AuthVerdict {
     this.state = passed ? 'passed' : 'failed';
-    this.#answer = frame;
-    out.push({ do: 'send', frame: frame.slice(), priority: false });
+    if (!this.#silent) {
+      this.#answer = frame;
+      out.push({ do: 'send', frame: frame.slice(), priority: false });
+    }
     return this.state === 'passed' ? 'passed' : 'failed';
   }
 

@@ -41,10 +41,11 @@ export interface BundleOptions {
 
 /**
  * The key of a link's bundle (RFC 1990 section 5.1.3, cases 1 to 4): links with equal keys MUST share a bundle, others
- * MUST NOT. An empty name is "no authentication", a missing discriminator Class 0 without an address.
+ * MUST NOT. An empty name is "no authentication", a missing discriminator Class 0 without an address. Ours is in it,
+ * since a LAC may have shown another one to the peer, which then has another bundle.
  */
 export function bundleKey(name: string, multilink: MultilinkResult): string {
-  return `${endpointKey(multilink.peerDiscriminator)} ${name}`;
+  return `${endpointKey(multilink.localDiscriminator)} ${endpointKey(multilink.peerDiscriminator)} ${name}`;
 }
 
 /**

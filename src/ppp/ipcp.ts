@@ -36,7 +36,7 @@ export class Ipcp extends ControlProtocol {
   #suggested = false;
   /** Client: name servers as learnt, by option. */
   readonly servers = new Map<number, number>();
-  readonly #ask: Set<number>;
+  readonly #ask = new Set<number>();
   refused = false;
 
   /** @param assignment what a server gives; null: this is a client, which asks */
@@ -46,7 +46,13 @@ export class Ipcp extends ControlProtocol {
     this.#peerMru = peerMru;
     this.#owner = owner;
     this.localAddress = assignment?.localAddress ?? 0;
-    this.#ask = new Set(assignment === null ? [IPCP_PRIMARY_DNS, IPCP_SECONDARY_DNS] : []);
+    this.reset();
+  }
+
+  protected reset(): void {
+    this.#wantAddress = true;
+    this.#suggested = false;
+    if (this.assignment === null) for (const type of [IPCP_PRIMARY_DNS, IPCP_SECONDARY_DNS]) this.#ask.add(type);
   }
 
   protected request(): PppOption[] {

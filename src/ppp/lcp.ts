@@ -1,4 +1,4 @@
-import { type EndpointDiscriminator, endpointValue, NO_ENDPOINT, parseEndpoint } from '../wire/lcp.ts';
+import { ENDPOINT_NULL, type EndpointDiscriminator, endpointValue, NO_ENDPOINT, parseEndpoint } from '../wire/lcp.ts';
 import {
   be16,
   be32,
@@ -27,7 +27,15 @@ import {
 } from '../wire/ppp.ts';
 import { authMethod, authValue } from './chap.ts';
 import { ControlProtocol, type Judgement } from './protocol.ts';
-import type { AuthMethod, LcpResult, MultilinkResult, PppAction, PppEnd, PppOptions } from './types.ts';
+import type {
+  AuthMethod,
+  LcpResult,
+  MultilinkOptions,
+  MultilinkResult,
+  PppAction,
+  PppEnd,
+  PppOptions,
+} from './types.ts';
 
 /** What the default is where the option is not negotiated (RFC 1661 section 6.1). */
 const DEFAULT_MRU = 1500;
@@ -39,6 +47,19 @@ const LOOPS_MAX = 5;
 const MRRU_NAKS_MAX = 3;
 
 const EMPTY = new Uint8Array(0);
+/** Options of a LAC's Configure-Request that can be ours. */
+const ADOPTED: ReadonlySet<number> = new Set([
+  LCP_MRU,
+  LCP_ACCM,
+  LCP_AUTHENTICATION,
+  LCP_MAGIC,
+  LCP_PFC,
+  LCP_ACFC,
+  LCP_MRRU,
+  LCP_SHORT_SEQUENCE,
+  LCP_ENDPOINT,
+]);
+const types = (options: readonly PppOption[]): string => options.map(({ type }) => type).join(', ');
 const mruValue = (mru: number): Uint8Array => new Uint8Array([mru >>> 8, mru & 0xff]);
 
 /** What `Lcp` tells the link that it belongs to. */
@@ -77,18 +98,19 @@ const noOptions = (): PeerOptions => ({
 export class Lcp extends ControlProtocol {
   readonly #options: PppOptions;
   readonly #owner: LcpOwner;
-  #mru: number;
-  #magic: number;
-  #wantMru: boolean;
+  #mru = DEFAULT_MRU;
+  #magic = 0;
+  #wantMru = true;
   #wantMagic = true;
-  #wantPfc: boolean;
-  #wantAcfc: boolean;
+  #wantPfc = false;
+  #wantAcfc = false;
   /** Index of the method that is demanded; -1 for none. */
-  #method: number;
-  #wantMrru: boolean;
-  #wantShortSequence: boolean;
-  #wantEndpoint: boolean;
+  #method = -1;
+  /** What is still offered of multilink: null for nothing, without short numbers or discriminator once they are refused. */
+  #multilink: MultilinkOptions | null = null;
   #mrruNaks = 0;
+  /** A LAC negotiated it (RFC 2661 section 4.4.5). */
+  #proxied = false;
   #loops = 0;
   #peer = noOptions();
   /** Client: what the peer demands. */
@@ -100,16 +122,21 @@ export class Lcp extends ControlProtocol {
     super(PPP_LCP);
     this.#options = options;
     this.#owner = owner;
-    this.#mru = options.mru;
+    this.reset();
+  }
+
+  protected reset(): void {
+    const { mru, compression, role, authentication, multilink = null } = this.#options;
+    this.#mru = mru;
     this.#magic = this.#newMagic();
     this.#wantMru = true;
-    this.#wantPfc = options.compression;
-    this.#wantAcfc = options.compression;
-    const multilink = options.multilink ?? null;
-    this.#wantMrru = multilink !== null;
-    this.#wantShortSequence = multilink?.shortSequence ?? false;
-    this.#wantEndpoint = multilink !== null && multilink.endpointDiscriminator.class !== 0;
-    this.#method = options.role === 'server' && options.authentication.length > 0 ? 0 : -1;
+    this.#wantMagic = true;
+    this.#wantPfc = compression;
+    this.#wantAcfc = compression;
+    this.#multilink = multilink;
+    this.#mrruNaks = 0;
+    this.#method = role === 'server' && authentication.length > 0 ? 0 : -1;
+    this.#proxied = false;
   }
 
   /** Server: the method that the peer agreed to. */
@@ -125,18 +152,19 @@ export class Lcp extends ControlProtocol {
       localMagic: this.#wantMagic ? this.#magic : 0,
       peerMagic: this.#peer.magic,
       peerAccm: this.#peer.accm,
-      multilink: this.#multilink(),
+      multilink: this.#agreed(),
+      proxied: this.#proxied,
     };
   }
-  #multilink(): MultilinkResult | null {
-    const own = this.#options.multilink ?? null;
-    if (own === null || !this.#wantMrru || this.#peer.mrru === 0) return null;
+  #agreed(): MultilinkResult | null {
+    const own = this.#multilink;
+    if (own === null || this.#peer.mrru === 0) return null;
     return {
       localMrru: own.mrru,
       peerMrru: this.#peer.mrru,
-      localShortSequence: this.#wantShortSequence,
+      localShortSequence: own.shortSequence,
       peerShortSequence: this.#peer.shortSequence,
-      localDiscriminator: this.#wantEndpoint ? own.endpointDiscriminator : NO_ENDPOINT,
+      localDiscriminator: own.endpointDiscriminator,
       peerDiscriminator: this.#peer.endpoint,
     };
   }
@@ -152,12 +180,12 @@ export class Lcp extends ControlProtocol {
     if (this.#wantMagic) options.push({ type: LCP_MAGIC, value: octets32(this.#magic) });
     if (this.#wantPfc) options.push({ type: LCP_PFC, value: EMPTY });
     if (this.#wantAcfc) options.push({ type: LCP_ACFC, value: EMPTY });
-    const multilink = this.#options.multilink ?? null;
-    if (multilink !== null && this.#wantMrru) {
+    const multilink = this.#multilink;
+    if (multilink !== null) {
       options.push({ type: LCP_MRRU, value: mruValue(multilink.mrru) });
       // RFC 1990 section 11.1: never by itself.
-      if (this.#wantShortSequence) options.push({ type: LCP_SHORT_SEQUENCE, value: EMPTY });
-      if (this.#wantEndpoint)
+      if (multilink.shortSequence) options.push({ type: LCP_SHORT_SEQUENCE, value: EMPTY });
+      if (multilink.endpointDiscriminator.class !== ENDPOINT_NULL)
         options.push({ type: LCP_ENDPOINT, value: endpointValue(multilink.endpointDiscriminator) });
     }
     return options;
@@ -168,7 +196,7 @@ export class Lcp extends ControlProtocol {
     const naked: PppOption[] = [];
     const peer = noOptions();
     const multilink = (this.#options.multilink ?? null) !== null;
-    const offered = multilink && this.#wantMrru && options.some(({ type }) => type === LCP_MRRU);
+    const offered = this.#multilink !== null && options.some(({ type }) => type === LCP_MRRU);
     let demanded: AuthMethod | null = null;
     for (const option of options) {
       const { type, value } = option;
@@ -253,8 +281,8 @@ export class Lcp extends ControlProtocol {
       else if (type === LCP_ACFC) this.#wantAcfc = false;
       else if (type === LCP_MRRU) {
         // Every link of a bundle offers the same value: the hint cannot be taken.
-        if (++this.#mrruNaks >= MRRU_NAKS_MAX) this.#wantMrru = false;
-      } else if (type === LCP_ENDPOINT) this.#wantEndpoint = false;
+        if (++this.#mrruNaks >= MRRU_NAKS_MAX) this.#multilink = null;
+      } else if (type === LCP_ENDPOINT) this.#offer({ endpointDiscriminator: NO_ENDPOINT });
       else if (type === LCP_AUTHENTICATION && this.#method >= 0) {
         // What it proposes, where that is still ours to demand; otherwise our next one. Never one that it has refused.
         const { authentication } = this.#options;
@@ -274,11 +302,14 @@ export class Lcp extends ControlProtocol {
       } else if (type === LCP_MAGIC) this.#wantMagic = false;
       else if (type === LCP_PFC) this.#wantPfc = false;
       else if (type === LCP_ACFC) this.#wantAcfc = false;
-      else if (type === LCP_MRRU) this.#wantMrru = false;
-      else if (type === LCP_SHORT_SEQUENCE) this.#wantShortSequence = false;
-      else if (type === LCP_ENDPOINT) this.#wantEndpoint = false;
+      else if (type === LCP_MRRU) this.#multilink = null;
+      else if (type === LCP_SHORT_SEQUENCE) this.#offer({ shortSequence: false });
+      else if (type === LCP_ENDPOINT) this.#offer({ endpointDiscriminator: NO_ENDPOINT });
       else if (type === LCP_AUTHENTICATION) this.end ??= 'authentication-refused';
     }
+  }
+  #offer(change: Partial<MultilinkOptions>): void {
+    if (this.#multilink !== null) this.#multilink = { ...this.#multilink, ...change };
   }
   /** The negotiation cannot succeed: to be looked at after each packet. */
   get hopeless(): boolean {
@@ -286,7 +317,62 @@ export class Lcp extends ControlProtocol {
     return this.end === 'loop' || this.end === 'authentication-refused';
   }
 
+  /**
+   * Takes over what a LAC agreed on (RFC 2661 section 4.4.5): Opened without a packet. Both lists are free of doubles.
+   * @param sent options of its Configure-Request, now ours @param received the peer's
+   * @returns null, or why it is nothing that we could have agreed to: then nothing has changed
+   */
+  adopt(sent: readonly PppOption[], received: readonly PppOption[], now: number, out: PppAction[]): string | null {
+    const wrong = this.#adoptOwn(sent) ?? this.#adoptPeer(received);
+    if (wrong !== null) {
+      this.reset();
+      return wrong;
+    }
+    this.#proxied = true;
+    this.open(now, out);
+    return null;
+  }
+  #adoptOwn(sent: readonly PppOption[]): string | null {
+    const { mru, compression, authentication, multilink = null } = this.#options;
+    const value = (type: number): Uint8Array | null => sent.find((option) => option.type === type)?.value ?? null;
+    for (const { type } of sent) if (!ADOPTED.has(type)) return `the LAC asked for option ${type}`;
+    const bad = (what: string): string => `the LAC's ${what} is nothing that we can keep`;
+    const [mruOption, magic, method] = [value(LCP_MRU), value(LCP_MAGIC), value(LCP_AUTHENTICATION)];
+    if (mruOption !== null && (mruOption.length !== 2 || be16(mruOption, 0) > mru || be16(mruOption, 0) < LEAST_MRU))
+      return bad('MRU');
+    if (magic !== null && (magic.length !== 4 || be32(magic, 0) === 0)) return bad('Magic-Number');
+    if (!compression && (value(LCP_PFC) ?? value(LCP_ACFC)) !== null) return bad('compression of header fields');
+    this.#wantMru = mruOption !== null;
+    this.#mru = mruOption === null ? DEFAULT_MRU : be16(mruOption, 0);
+    this.#wantMagic = magic !== null;
+    this.#magic = magic === null ? 0 : be32(magic, 0);
+    this.#wantPfc = value(LCP_PFC) !== null;
+    this.#wantAcfc = value(LCP_ACFC) !== null;
+    const agreed = method === null ? null : authMethod(method);
+    this.#method = agreed === null ? -1 : authentication.indexOf(agreed);
+    const [mrru, endpoint] = [value(LCP_MRRU), value(LCP_ENDPOINT)];
+    if (mrru === null) {
+      this.#multilink = null;
+      return value(LCP_SHORT_SEQUENCE) === null ? null : bad('short sequence numbers without MRRU');
+    }
+    if (multilink === null || mrru.length !== 2 || be16(mrru, 0) > multilink.mrru || be16(mrru, 0) < LEAST_MRU)
+      return bad('MRRU');
+    const endpointDiscriminator = endpoint === null ? NO_ENDPOINT : parseEndpoint(endpoint);
+    if (endpointDiscriminator === null) return bad('Endpoint Discriminator');
+    this.#multilink = {
+      mrru: be16(mrru, 0),
+      shortSequence: value(LCP_SHORT_SEQUENCE) !== null,
+      endpointDiscriminator,
+    };
+    return null;
+  }
+  #adoptPeer(received: readonly PppOption[]): string | null {
+    const { code, options } = this.judge(received, true);
+    return code === CONFIGURE_ACK ? null : `the client has options that we do not grant: ${types(options)}`;
+  }
+
   protected layerUp(now: number, out: PppAction[]): void {
+    this.#loops = 0;
     this.#owner.lcpUp(now, out);
   }
   protected layerDown(now: number, out: PppAction[]): void {

@@ -17,6 +17,8 @@ import { PPP_TABLE, type PppInput, type PppState, TIMED_STATES } from './automat
 import { MAX_CONFIGURE, MAX_FAILURE, MAX_TERMINATE, type PppAction, RESTART_MS } from './types.ts';
 
 const NOTHING = new Uint8Array(0);
+/** In these a Configure-Request is one more of the same negotiation; in all others it begins one. */
+const NEGOTIATING: ReadonlySet<PppState> = new Set(['Req-Sent', 'Ack-Rcvd', 'Ack-Sent']);
 
 /** How a Configure-Request was found. */
 export interface Judgement {
@@ -46,6 +48,8 @@ export abstract class ControlProtocol {
     this.#protocol = protocol;
   }
 
+  /** A negotiation begins: what an earlier one refused may be asked for again. */
+  protected abstract reset(): void;
   /** Options of our Configure-Request. */
   protected abstract request(): PppOption[];
   /** Judges the peer's options and keeps what is acceptable. `insist` is false once Naks are used up (Max-Failure). */
@@ -74,9 +78,16 @@ export abstract class ControlProtocol {
     this.input(this.#restartCount > 0 ? 'TO+' : 'TO-', now, out);
   }
 
+  /** Opened without a packet: somebody else has negotiated it. */
+  protected open(now: number, out: PppAction[]): void {
+    this.state = 'Opened';
+    this.layerUp(now, out);
+  }
+
   /** One step of the automaton. */
   input(input: PppInput, now: number, out: PppAction[]): void {
     const [next, ...actions] = PPP_TABLE[this.state][input];
+    if (!NEGOTIATING.has(this.state) && actions.includes('scr')) this.reset();
     this.state = next;
     if (!TIMED_STATES.has(next)) this.#restartAt = Number.POSITIVE_INFINITY;
     for (const action of actions) {
@@ -141,6 +152,8 @@ export abstract class ControlProtocol {
         const options = parseOptions(packet.data);
         if (options === null) return;
         if (this.state === 'Closing' || this.state === 'Stopping') return;
+        // What it is judged by must be what our own request is going to say.
+        if (this.state === 'Opened' || this.state === 'Stopped') this.reset();
         const judgement = this.judge(options, this.#failures < MAX_FAILURE);
         if (judgement.code === CONFIGURE_NAK) this.#failures++;
         this.#reply = judgement;

@@ -14,6 +14,7 @@ import { Authenticator } from './authenticator.ts';
 import { type AuthVerdict, authProtocol } from './chap.ts';
 import { Ipcp, type IpcpOwner } from './ipcp.ts';
 import { Lcp, type LcpOwner } from './lcp.ts';
+import { judgeProxy, type ProxyAuthentication, type ProxyAvps } from './proxy.ts';
 import type { AddressAssignment, AuthAnswer, AuthMethod, PppAction, PppEnd, PppOptions } from './types.ts';
 
 /** RFC 1661 section 3.2. `bundled`: a member link in RFC 1990's sense, whose network phase is the bundle's. */
@@ -34,6 +35,8 @@ export class PppSession implements LcpOwner, IpcpOwner {
   phase: PppPhase = 'dead';
   #finished = false;
   #end: { reason: PppEnd; message: string } | null = null;
+  /** While a LAC's LCP is taken over: what it left to be done. */
+  #proxied: ProxyAuthentication | null = null;
   /** Waiting for `addressAssigned`. */
   #asking = false;
 
@@ -48,6 +51,7 @@ export class PppSession implements LcpOwner, IpcpOwner {
     return this.#auth instanceof Authenticator ? this.#auth.name : '';
   }
   get authMethod(): AuthMethod | null {
+    if (this.#auth !== null) return this.#auth.method;
     return this.#options.role === 'server' ? this.lcp.method : this.lcp.demanded;
   }
 
@@ -56,6 +60,27 @@ export class PppSession implements LcpOwner, IpcpOwner {
     this.phase = 'establish';
     this.lcp.input('Open', now, out);
     this.lcp.input('Up', now, out);
+  }
+  /**
+   * The link is there, and a LAC has begun (RFC 2661 section 4.4.5): goes on where it left off, or negotiates anew.
+   * @returns null where it was taken over, otherwise the reason why LCP begins afresh
+   */
+  openProxied(proxy: ProxyAvps, localChap: boolean, now: number, out: PppAction[]): string | null {
+    const judgement = judgeProxy(proxy, {
+      authentication: this.#options.authentication,
+      localChap,
+      multilink: (this.#options.multilink ?? null) !== null,
+    });
+    let reason: string | null;
+    if (judgement.lcp === 'fresh') reason = judgement.reason;
+    else {
+      this.phase = 'establish';
+      this.#proxied = judgement.authentication;
+      reason = this.lcp.adopt(judgement.sent, judgement.received, now, out);
+      this.#proxied = null;
+    }
+    if (reason !== null) this.open(now, out);
+    return reason;
   }
   /** Ends the session with LCP Terminate; 'finished' follows. */
   close(reason: PppEnd, message: string, now: number, out: PppAction[]): void {
@@ -91,7 +116,7 @@ export class PppSession implements LcpOwner, IpcpOwner {
     // Section 3.4: anything else before LCP is Opened is silently discarded.
     if (this.lcp.state !== 'Opened') return;
     if (protocol === PPP_PAP || protocol === PPP_CHAP) {
-      const method = this.authMethod;
+      const method = this.#auth?.method ?? null;
       if (method !== null && protocol === authProtocol(method)) {
         const packet = parsePacket(frame, from);
         if (packet !== null && this.#auth !== null) this.#judge(this.#auth.receive(packet, now, out), now, out);
@@ -179,6 +204,11 @@ export class PppSession implements LcpOwner, IpcpOwner {
 
   lcpUp(now: number, out: PppAction[]): void {
     out.push({ do: 'tell', event: 'lcp-open', lcp: this.lcp.result });
+    const proxied = this.#proxied;
+    if (proxied?.do === 'judge') {
+      this.#judgeProxied(proxied, now, out);
+      return;
+    }
     const method = this.authMethod;
     if (method === null) {
       out.push({ do: 'tell', event: 'authenticated', name: '', method: null });
@@ -191,6 +221,18 @@ export class PppSession implements LcpOwner, IpcpOwner {
         ? new Authenticator(method, this.#options)
         : new Authenticatee(method, this.#options);
     this.#auth.start(now, out);
+  }
+  #judgeProxied(proxied: Extract<ProxyAuthentication, { do: 'judge' }>, now: number, out: PppAction[]): void {
+    this.phase = 'authenticate';
+    const { response, silent, accept } = proxied;
+    const auth = new Authenticator(response.method, this.#options);
+    this.#auth = auth;
+    const asked: PppAction[] = [];
+    const verdict = auth.startProxied(response, silent, now, asked);
+    if (!accept) {
+      out.push(...asked);
+      this.#judge(verdict, now, out);
+    } else this.#judge(auth.decide({ passed: true }, now, out), now, out);
   }
   lcpDown(now: number, out: PppAction[]): void {
     if (this.ipcp !== null) {

@@ -98,6 +98,8 @@ export interface LcpResult {
   readonly peerAccm: number | null;
   /** null unless each end offered an MRRU and had it acknowledged. */
   readonly multilink: MultilinkResult | null;
+  /** A LAC negotiated it, and knows (RFC 2661 section 4.4.5). */
+  readonly proxied: boolean;
 }
 
 /** What the driver does next, in order. */
