@@ -10,6 +10,10 @@ export class AddressPool {
   readonly #reserved: ReadonlySet<number>;
   #next: number;
   readonly #used = new Set<number>();
+  /** Addresses given by others (RADIUS), and their users. */
+  readonly #taken = new Map<number, number>();
+  /** Those of them whose turn came meanwhile. */
+  readonly #passedOver = new Set<number>();
   /** Given back, oldest first. */
   #returned: number[] = [];
   #head = 0;
@@ -30,11 +34,21 @@ export class AddressPool {
   }
   /** @returns an address as a 32-bit number, null where none is free */
   allocate(): number | null {
-    while (this.#next <= this.config.last) {
-      const address = this.#next++;
-      if (this.#reserved.has(address)) continue;
+    for (;;) {
+      const address = this.#nextFree();
+      if (address === null) return null;
+      if (this.#taken.has(address)) {
+        this.#passedOver.add(address);
+        continue;
+      }
       this.#used.add(address);
       return address;
+    }
+  }
+  #nextFree(): number | null {
+    while (this.#next <= this.config.last) {
+      const address = this.#next++;
+      if (!this.#reserved.has(address)) return address;
     }
     if (this.#head === this.#returned.length) return null;
     const address = this.#returned[this.#head++]!;
@@ -42,10 +56,23 @@ export class AddressPool {
       this.#returned = this.#returned.slice(this.#head);
       this.#head = 0;
     }
-    this.#used.add(address);
     return address;
   }
   release(address: number): void {
     if (this.#used.delete(address)) this.#returned.push(address);
+  }
+  /** Somebody else gave the address to a user: until all of them have given it back, it is not for this pool to give. */
+  take(address: number): void {
+    if (this.contains(address)) this.#taken.set(address, (this.#taken.get(address) ?? 0) + 1);
+  }
+  giveBack(address: number): void {
+    const users = this.#taken.get(address);
+    if (users === undefined) return;
+    if (users > 1) {
+      this.#taken.set(address, users - 1);
+      return;
+    }
+    this.#taken.delete(address);
+    if (this.#passedOver.delete(address)) this.#returned.push(address);
   }
 }

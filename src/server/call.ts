@@ -7,6 +7,8 @@ import type { ControlEndpoint } from '../control/endpoint.ts';
 import type { CallConnected, CallRequest, TunnelInfo } from '../control/types.ts';
 import type { PppSession } from '../ppp/session.ts';
 import type { AuthMethod, LcpResult, PppEnd } from '../ppp/types.ts';
+import type { Bundle } from './bundles.ts';
+import type { Fields } from './log.ts';
 
 /** A local gateway: the endpoint of its tunnels, and its sockets. */
 export interface Gateway {
@@ -48,9 +50,12 @@ export abstract class NetworkEnd implements Timed {
   address = 0;
   localAddress = 0;
   pool: AddressPool | null = null;
+  /** A fixed address, kept from the pools. */
+  taken: number | null = null;
   unit: ServiceUnit | null = null;
   up = false;
   upAt = 0;
+  upDate: Date | null = null;
   readonly createdAt: number;
   readonly createdDate = new Date();
   lastReason = '';
@@ -61,13 +66,20 @@ export abstract class NetworkEnd implements Timed {
     this.createdAt = now;
   }
   abstract deadline(): number;
-  /** Its row in the tables, tagged as a carrier (layout CARRIER_BUNDLE); 0: none. */
+  abstract readonly kind: 'session' | 'bundle';
+  /** The session row that stands for its network in the tables; 0: none. */
   abstract get carrier(): number;
   abstract readonly gateway: Gateway;
+  /** What names it in a log line, and in words. */
+  abstract get logFields(): Fields;
+  abstract get label(): string;
 }
 
 /** A call: one PPP session in a tunnel. */
 export class Call extends NetworkEnd {
+  readonly kind = 'session';
+  /** The bundle that it is a member link of. */
+  bundle: Bundle | null = null;
   ppp: PppSession | null = null;
   lcp: LcpResult | null = null;
   row = 0;
@@ -102,6 +114,16 @@ export class Call extends NetworkEnd {
   }
   get carrier(): number {
     return this.row;
+  }
+  get logFields(): Fields {
+    return { group: this.gateway.config.name, tunnel: this.tunnel.info.tunnelId, session: this.sessionId };
+  }
+  get label(): string {
+    return `session ${this.tunnel.info.tunnelId}/${this.sessionId}`;
+  }
+  /** Who has the address: itself, or its bundle. */
+  get networkEnd(): NetworkEnd {
+    return this.bundle ?? this;
   }
 }
 

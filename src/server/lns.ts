@@ -15,6 +15,7 @@ import { Tun } from '../io/tun.ts';
 import { adoptSocket, DatagramSender, openDgram, openSocketGroup } from '../io/udp.ts';
 import { decodeSockaddr, encodeSockaddr, formatIpv4, type PeerAddress } from '../wire/address.ts';
 import { type RandomSource, SystemRandom } from '../wire/random.ts';
+import type { Bundles } from './bundles.ts';
 import { Call, type Gateway, type LnsTunnel } from './call.ts';
 import { TunnelIdPool } from './ids.ts';
 import type { Log } from './log.ts';
@@ -22,7 +23,8 @@ import { Plane } from './plane.ts';
 import { HostRoutes } from './routes.ts';
 import { Subscribers } from './subscribers.ts';
 
-export { Call, type LnsTunnel } from './call.ts';
+export { Bundle } from './bundles.ts';
+export { Call, type LnsTunnel, type NetworkEnd } from './call.ts';
 
 export type NetBackEnd = 'tun' | 'embedded' | 'none';
 
@@ -509,8 +511,19 @@ export class Lns {
   /** Sessions whose network is open. */
   get sessionsUp(): number {
     let up = 0;
-    for (const tunnel of this.#tunnels.values()) for (const call of tunnel.calls.values()) if (call.up) up++;
+    for (const tunnel of this.#tunnels.values()) for (const call of tunnel.calls.values()) if (call.networkEnd.up) up++;
     return up;
+  }
+  get bundles(): Bundles {
+    return this.subscribers.bundles;
+  }
+  /** Ends a bundle as the operator's doing: its member sessions go. @returns whether it was there */
+  clearBundle(id: number): boolean {
+    const bundle = this.bundles.get(id);
+    if (bundle === undefined) return false;
+    bundle.lastReason = 'cleared by the operator';
+    for (const call of bundle.members) this.clearSession(call.tunnel.info.tunnelId, call.sessionId);
+    return true;
   }
   endpointOf(tunnel: LnsTunnel): ControlEndpoint {
     return this.#gateways.find((gateway) => gateway.config === tunnel.gateway)!.endpoint;

@@ -1,19 +1,17 @@
 import { hostname } from 'node:os';
-import type { Aaa, AccessLine, AuthenticationResult, SubscriberAttributes } from '../aaa/types.ts';
-import { AddressPool } from '../config/pool.ts';
+import type { Aaa, AccessLine, AuthenticationResult } from '../aaa/types.ts';
 import type { LnsConfig, UserProfile } from '../config/types.ts';
 import { Deadlines } from '../control/deadlines.ts';
 import type { CallConnected } from '../control/types.ts';
 import { PppSession } from '../ppp/session.ts';
-import type { AddressAssignment, PppAction } from '../ppp/types.ts';
-import { formatIpv4, parseIpv4 } from '../wire/address.ts';
-import { octets32 } from '../wire/ppp.ts';
+import type { MultilinkOptions, PppAction, PppEnd } from '../ppp/types.ts';
 import type { RandomSource } from '../wire/random.ts';
-import { type Call, CDN_RESULT, type NetworkEnd } from './call.ts';
+import { type Bundle, Bundles, multilinkOffer } from './bundles.ts';
+import { type Call, CDN_RESULT } from './call.ts';
 import type { Log } from './log.ts';
+import { Networks } from './networks.ts';
 import type { Plane } from './plane.ts';
 import type { HostRoutes } from './routes.ts';
-import { Units } from './units.ts';
 
 /** The largest frame that we offer to take. */
 const MRU = 1500;
@@ -42,17 +40,27 @@ export interface SubscribersOptions {
 /** PPP of every call: feeds frames and time to its values and performs what they ask for. */
 export class Subscribers {
   readonly #options: SubscribersOptions;
-  readonly #pools = new Map<string, AddressPool>();
-  readonly #units = new Units();
+  readonly networks: Networks;
+  readonly bundles: Bundles;
+  readonly #multilink: MultilinkOptions;
   /** By session row. */
   readonly #calls: (Call | undefined)[] = [];
-  readonly #deadlines = new Deadlines<Call>();
+  readonly #deadlines = new Deadlines<Call | Bundle>();
 
   constructor(options: SubscribersOptions) {
     this.#options = options;
-    const { config } = options;
-    const reserved = reservedAddresses(config);
-    for (const pool of config.pools.values()) this.#pools.set(pool.name, new AddressPool(pool, reserved));
+    const { config, plane, log, now, routes } = options;
+    this.#multilink = multilinkOffer(config.hostName ?? hostname());
+    this.networks = new Networks({ config, log, routes });
+    this.bundles = new Bundles({
+      plane,
+      networks: this.networks,
+      log,
+      now,
+      attributesOf: (call) => options.aaa.unauthenticated(this.lineOf(call)),
+      closeLink: (call, reason, message) => this.close(call, reason, message),
+      scheduled: (bundle) => this.#deadlines.update(bundle),
+    });
   }
 
   // Calls come and go.
@@ -79,6 +87,7 @@ export class Subscribers {
       authentication: this.profileOf(call).authenticationOrder[0] === 'none' ? [] : [tunnel.client.pppAuthentication],
       name: this.localName(call),
       compression: true,
+      multilink: tunnel.client.multilink === null ? null : this.#multilink,
     });
     const out: PppAction[] = [];
     call.ppp.open(now, out);
@@ -88,10 +97,11 @@ export class Subscribers {
   }
   /** The call is gone: its row, its address and its unit are free again. @returns whether its network was up */
   remove(call: Call): boolean {
-    const wasUp = call.up;
+    const wasUp = call.networkEnd.up;
     call.withdraw?.();
     call.withdraw = null;
     this.#networkDown(call);
+    this.bundles.leave(call);
     if (call.row !== 0) {
       this.#tables.removeSession(call.row, this.#options.now());
       this.#calls[call.row] = undefined;
@@ -99,15 +109,19 @@ export class Subscribers {
     }
     call.ppp = null;
     call.early = [];
-    this.#releaseAddress(call);
-    this.#units.release(call);
+    this.networks.releaseAddress(call);
+    this.networks.releaseUnit(call);
     return wasUp;
   }
 
   /** A PPP frame, from its protocol field on, of the session in `row`. */
   frame(row: number, frame: Uint8Array): void {
     const call = this.#calls[row];
-    if (call === undefined) return;
+    if (call === undefined) {
+      const bundle = this.bundles.byNetworkRow(row);
+      if (bundle !== undefined) this.bundles.receive(bundle, frame);
+      return;
+    }
     if (call.ppp === null) {
       if (call.connected === null && call.early.length < EARLY_FRAMES_MAX) call.early.push(frame);
       return;
@@ -121,12 +135,25 @@ export class Subscribers {
     return this.#deadlines.next();
   }
   handleTimeout(now: number): void {
-    for (let call = this.#deadlines.take(now); call !== null; call = this.#deadlines.take(now)) {
-      if (call.ppp === null) continue;
+    for (let end = this.#deadlines.take(now); end !== null; end = this.#deadlines.take(now)) {
+      if (end.kind === 'bundle') {
+        this.bundles.handleTimeout(end, now);
+        continue;
+      }
+      if (end.ppp === null) continue;
       const out: PppAction[] = [];
-      call.ppp.handleTimeout(now, out);
-      this.#perform(call, out);
+      end.ppp.handleTimeout(now, out);
+      this.#perform(end, out);
     }
+  }
+  /** Ends the PPP of a call with LCP Terminate; its CDN follows. */
+  close(call: Call, reason: PppEnd, message: string): void {
+    if (call.ppp === null) return;
+    call.lastReason ||= message;
+    const out: PppAction[] = [];
+    call.ppp.close(reason, message, this.#options.now(), out);
+    this.#perform(call, out);
+    this.#options.settle();
   }
 
   // What PPP asks for.
@@ -148,8 +175,11 @@ export class Subscribers {
         case 'request-address':
           this.#requestAddress(call, out);
           break;
+        case 'to-bundle':
+          if (call.bundle !== null) this.bundles.receive(call.bundle, action.frame);
+          break;
         case 'tell':
-          this.#tell(call, action);
+          this.#tell(call, action, out);
           break;
       }
     }
@@ -199,57 +229,16 @@ export class Subscribers {
   #requestAddress(call: Call, out: PppAction[]): void {
     const { ppp } = call;
     if (ppp === null) return;
-    const assignment = this.#assign(call, call.attributes ?? this.#options.aaa.unauthenticated(this.lineOf(call)));
+    const assignment = this.networks.assign(
+      call,
+      call.attributes ?? this.#options.aaa.unauthenticated(this.lineOf(call)),
+    );
     if (typeof assignment === 'string') {
       call.lastReason = assignment;
       ppp.close('administrative', assignment, this.#options.now(), out);
     } else ppp.addressAssigned(assignment, this.#options.now(), out);
   }
-  /** Unit and address for a session or bundle. @returns null: there is no address; a text: there is no unit, and why */
-  #assign(end: NetworkEnd, attributes: SubscriberAttributes): AddressAssignment | null | string {
-    const { config: group } = end.gateway;
-    const { ppp } = attributes;
-    end.attributes = attributes;
-    this.#releaseAddress(end);
-    if (end.unit === null) {
-      const unit = this.#units.pick(group, ppp.interfaceId, end);
-      if (unit === undefined) return `no unit of ${group.serviceInterface} is free for interface-id ${ppp.interfaceId}`;
-      end.unit = unit;
-    }
-    let address = attributes.framedAddress;
-    if (address === null && ppp.framedPool !== null) {
-      const pool = this.#pools.get(ppp.framedPool);
-      address = pool?.allocate() ?? null;
-      if (pool !== undefined && address !== null) end.pool = pool;
-      else
-        this.#options.log('warning', pool === undefined ? 'pool-unknown' : 'pool-exhausted', {
-          group: group.name,
-          pool: ppp.framedPool,
-          user: end.userName,
-        });
-    }
-    end.address = address ?? 0;
-    end.localAddress =
-      end.unit?.address ?? group.units.find((unit) => unit.unit === 0)?.address ?? parseIpv4(group.localGateway)!;
-    if (address === null) {
-      end.lastReason = ppp.framedPool === null ? 'no address for the user' : 'pool exhausted';
-      return null;
-    }
-    return {
-      address,
-      localAddress: end.localAddress,
-      primaryDns: ppp.primaryDns ?? 0,
-      secondaryDns: ppp.secondaryDns ?? 0,
-      primaryNbns: ppp.primaryNbns ?? 0,
-      secondaryNbns: ppp.secondaryNbns ?? 0,
-    };
-  }
-  #releaseAddress(end: NetworkEnd): void {
-    end.pool?.release(end.address);
-    end.pool = null;
-  }
-
-  #tell(call: Call, action: Extract<PppAction, { do: 'tell' }>): void {
+  #tell(call: Call, action: Extract<PppAction, { do: 'tell' }>, out: PppAction[]): void {
     switch (action.event) {
       case 'lcp-open':
         call.lcp = action.lcp;
@@ -259,13 +248,21 @@ export class Subscribers {
       case 'lcp-down':
         if (call.row !== 0) this.#tables.setEcho(call.row, null);
         this.#networkDown(call);
-        this.#releaseAddress(call);
+        this.bundles.leave(call);
+        this.networks.releaseAddress(call);
         call.attributes = null;
         break;
       case 'authenticated':
         call.userName = action.name;
         call.method = action.method;
         break;
+      case 'link-ready': {
+        const wrong = this.bundles.join(call, action.lcp, this.profileOf(call).name);
+        if (wrong === null) break;
+        call.lastReason = wrong;
+        call.ppp?.close('administrative', wrong, this.#options.now(), out);
+        break;
+      }
       case 'network-open':
         this.#networkUp(call);
         break;
@@ -281,58 +278,29 @@ export class Subscribers {
 
   #networkUp(call: Call): void {
     const tables = this.#tables;
-    if (call.row === 0 || call.lcp === null) return;
+    if (call.row === 0 || call.lcp === null || call.up) return;
     if (call.downEpoch !== null && !tables.shardsPassed(call.downEpoch)) {
       // A shard may still read what the row held before.
       setTimeout(() => {
-        if (call.row !== 0 && call.ppp?.ipcp?.state === 'Opened' && !call.up) this.#networkUp(call);
+        if (call.ppp?.ipcp?.state === 'Opened') this.#networkUp(call);
       }, PASS_WAIT_MS);
       return;
     }
     const now = this.#options.now();
-    const ok = tables.sessionUp(
-      call.row,
-      {
-        address: mappedAddress(call.address),
-        localAddress: octets32(call.localAddress),
-        peerMru: call.lcp.peerMru,
-        acfc: call.lcp.peerAcfc,
-        pfc: call.lcp.peerPfc,
-      },
-      now,
-    );
-    if (!ok) {
-      this.#options.disconnect(call, 4, 4, 'the address table is full');
-      return;
-    }
-    call.up = true;
-    call.upAt = now;
-    this.#options.routes()?.change(call.address, 1);
-    this.#options.log('info', 'session-up', {
-      group: call.gateway.config.name,
-      tunnel: call.tunnel.info.tunnelId,
-      session: call.sessionId,
-      user: call.userName,
-      method: call.method,
-      address: formatIpv4(call.address),
-      unit: call.unit === null ? undefined : call.unit.unit,
-    });
+    const network = {
+      ...this.networks.addressOf(call, call.lcp.peerMru),
+      acfc: call.lcp.peerAcfc,
+      pfc: call.lcp.peerPfc,
+    };
+    if (tables.sessionUp(call.row, network, now)) this.networks.isUp(call, now);
+    else this.#options.disconnect(call, 4, 4, 'the address table is full');
   }
   #networkDown(call: Call): void {
     if (!call.up) return;
-    call.up = false;
     const tables = this.#tables;
-    const carrier = tables.sessionDown(call.row, this.#options.now());
+    tables.sessionDown(call.row, this.#options.now());
     call.downEpoch = tables.epoch;
-    this.#options.routes()?.change(call.address, -1);
-    const next = carrier === 0 ? undefined : this.#calls[carrier];
-    if (next !== undefined && next !== call)
-      this.#options.log('notice', 'carrier', {
-        group: next.gateway.config.name,
-        address: formatIpv4(call.address),
-        tunnel: next.tunnel.info.tunnelId,
-        session: next.sessionId,
-      });
+    this.networks.isDown(call);
   }
 
   // What AAA is told.
@@ -362,27 +330,4 @@ export class Subscribers {
       connected: call.connected!,
     };
   }
-}
-
-/** An IPv4 address as the tables take it: 16 octets, mapped. */
-function mappedAddress(address: number): Uint8Array {
-  const octets = new Uint8Array(16);
-  octets[10] = octets[11] = 255;
-  octets.set(octets32(address), 12);
-  return octets;
-}
-
-/** Addresses that no pool may give: those of units, and those fixed for a user. */
-function reservedAddresses(config: LnsConfig): Set<number> {
-  const reserved = new Set<number>();
-  for (const group of config.tunnelGroups) {
-    for (const profile of [
-      group.userProfile,
-      ...[...group.tunnelProfile.clients.values()].map((one) => one.pppProfile),
-    ])
-      for (const user of profile?.clients.values() ?? [])
-        if (user.framedAddress !== null) reserved.add(user.framedAddress);
-    for (const unit of group.units) if (unit.address !== null) reserved.add(unit.address);
-  }
-  return reserved;
 }

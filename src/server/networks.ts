@@ -1,0 +1,189 @@
+import type { SubscriberAttributes } from '../aaa/types.ts';
+import { AddressPool } from '../config/pool.ts';
+import type { LnsConfig } from '../config/types.ts';
+import type { NetworkAddress } from '../dataplane/tables.ts';
+import type { AddressAssignment } from '../ppp/types.ts';
+import { formatIpv4, parseIpv4 } from '../wire/address.ts';
+import { octets32 } from '../wire/ppp.ts';
+import type { NetworkEnd } from './call.ts';
+import type { Log } from './log.ts';
+import type { HostRoutes } from './routes.ts';
+import { Units } from './units.ts';
+
+/** Sessions and bundles that share a remote address, in the order they came up: the last carries the traffic. */
+export interface AddressStack {
+  readonly routingInstance: number;
+  /** A 32-bit number. */
+  readonly address: number;
+  readonly members: readonly NetworkEnd[];
+  /** When the last of `members` became the carrier. */
+  readonly since: Date;
+}
+
+export interface NetworksOptions {
+  readonly config: LnsConfig;
+  readonly log: Log;
+  readonly routes: () => HostRoutes | null;
+}
+
+/**
+ * Who has which address: units and pools on the way up, the stacks of those that share an address, and the routes to
+ * the TUN device.
+ */
+export class Networks {
+  readonly #options: NetworksOptions;
+  readonly #pools = new Map<string, AddressPool>();
+  readonly #units = new Units();
+  readonly #stacks = new Map<number, { members: NetworkEnd[]; since: Date }>();
+
+  constructor(options: NetworksOptions) {
+    this.#options = options;
+    const { config } = options;
+    const reserved = reservedAddresses(config);
+    for (const pool of config.pools.values()) this.#pools.set(pool.name, new AddressPool(pool, reserved));
+  }
+
+  /** Unit and address for a session or bundle. @returns null: there is no address; a text: there is no unit, and why */
+  assign(end: NetworkEnd, attributes: SubscriberAttributes): AddressAssignment | null | string {
+    const { config: group } = end.gateway;
+    const { ppp } = attributes;
+    end.attributes = attributes;
+    this.releaseAddress(end);
+    if (end.unit === null) {
+      const unit = this.#units.pick(group, ppp.interfaceId, end);
+      if (unit === undefined) return `no unit of ${group.serviceInterface} is free for interface-id ${ppp.interfaceId}`;
+      end.unit = unit;
+    }
+    const address = attributes.framedAddress ?? this.#fromPool(end, ppp.framedPool);
+    if (attributes.framedAddress !== null) {
+      // From now on no pool gives it to anybody else.
+      for (const pool of this.#pools.values()) pool.take(attributes.framedAddress);
+      end.taken = attributes.framedAddress;
+    }
+    end.address = address ?? 0;
+    end.localAddress =
+      end.unit?.address ?? group.units.find((unit) => unit.unit === 0)?.address ?? parseIpv4(group.localGateway)!;
+    if (address === null) {
+      end.lastReason = ppp.framedPool === null ? 'no address for the user' : 'pool exhausted';
+      return null;
+    }
+    return {
+      address,
+      localAddress: end.localAddress,
+      primaryDns: ppp.primaryDns ?? 0,
+      secondaryDns: ppp.secondaryDns ?? 0,
+      primaryNbns: ppp.primaryNbns ?? 0,
+      secondaryNbns: ppp.secondaryNbns ?? 0,
+    };
+  }
+  #fromPool(end: NetworkEnd, name: string | null): number | null {
+    if (name === null) return null;
+    const pool = this.#pools.get(name);
+    const address = pool?.allocate() ?? null;
+    if (pool !== undefined && address !== null) end.pool = pool;
+    else
+      this.#options.log('warning', pool === undefined ? 'pool-unknown' : 'pool-exhausted', {
+        group: end.gateway.config.name,
+        pool: name,
+        user: end.userName,
+      });
+    return address;
+  }
+  releaseAddress(end: NetworkEnd): void {
+    end.pool?.release(end.address);
+    end.pool = null;
+    if (end.taken !== null) for (const pool of this.#pools.values()) pool.giveBack(end.taken);
+    end.taken = null;
+  }
+  /** The end is gone: its unit is free for another. */
+  releaseUnit(end: NetworkEnd): void {
+    this.#units.release(end);
+  }
+
+  /** What the tables need of an end that comes up. `peerMru`: octets of an IP packet that the client takes. */
+  addressOf(end: NetworkEnd, peerMru: number): NetworkAddress {
+    return { address: mappedAddress(end.address), localAddress: octets32(end.localAddress), peerMru };
+  }
+  /** The end is on top of its address's stack in the tables. */
+  isUp(end: NetworkEnd, now: number): void {
+    end.up = true;
+    end.upAt = now;
+    end.upDate = new Date();
+    let stack = this.#stacks.get(end.address);
+    if (stack === undefined) {
+      stack = { members: [], since: end.upDate };
+      this.#stacks.set(end.address, stack);
+    }
+    stack.members.push(end);
+    stack.since = end.upDate;
+    this.#options.routes()?.change(end.address, 1);
+    this.#options.log('info', end.kind === 'bundle' ? 'bundle-up' : 'session-up', {
+      ...end.logFields,
+      user: end.userName,
+      method: end.method,
+      address: formatIpv4(end.address),
+      unit: end.unit === null ? undefined : end.unit.unit,
+    });
+    if (stack.members.length > 1) this.#logCarrier(end, stack.members.at(-2)!, 'newcomer');
+  }
+  /** The end was taken out of the stack in the tables. */
+  isDown(end: NetworkEnd): void {
+    end.up = false;
+    this.#options.routes()?.change(end.address, -1);
+    const stack = this.#stacks.get(end.address);
+    if (stack === undefined) return;
+    const at = stack.members.indexOf(end);
+    const carried = at === stack.members.length - 1;
+    if (at >= 0) stack.members.splice(at, 1);
+    const next = stack.members.at(-1);
+    if (next === undefined) this.#stacks.delete(end.address);
+    else if (carried) {
+      stack.since = new Date();
+      this.#logCarrier(next, end, 'carrier-down');
+    }
+  }
+  #logCarrier(to: NetworkEnd, from: NetworkEnd, reason: string): void {
+    this.#options.log('notice', 'carrier', {
+      ...to.logFields,
+      address: formatIpv4(to.address),
+      before: from.label,
+      reason,
+    });
+  }
+
+  /** Addresses that more than one session or bundle has, or all that are up. */
+  *stacks(sharedOnly = true): Generator<AddressStack> {
+    for (const [address, { members, since }] of this.#stacks)
+      if (!sharedOnly || members.length > 1) yield { routingInstance: 0, address, members, since };
+  }
+  /** Whether the end carries its address's traffic, and since when; null where it is not up. */
+  carries(end: NetworkEnd): { active: boolean; since: Date } | null {
+    const stack = end.up ? this.#stacks.get(end.address) : undefined;
+    if (stack === undefined) return null;
+    const active = stack.members.at(-1) === end;
+    return { active, since: active ? stack.since : end.upDate! };
+  }
+}
+
+/** An IPv4 address as the tables take it: 16 octets, mapped. */
+function mappedAddress(address: number): Uint8Array {
+  const octets = new Uint8Array(16);
+  octets[10] = octets[11] = 255;
+  octets.set(octets32(address), 12);
+  return octets;
+}
+
+/** Addresses that no pool may give: those of units, and those fixed for a user. */
+function reservedAddresses(config: LnsConfig): Set<number> {
+  const reserved = new Set<number>();
+  for (const group of config.tunnelGroups) {
+    for (const profile of [
+      group.userProfile,
+      ...[...group.tunnelProfile.clients.values()].map((one) => one.pppProfile),
+    ])
+      for (const user of profile?.clients.values() ?? [])
+        if (user.framedAddress !== null) reserved.add(user.framedAddress);
+    for (const unit of group.units) if (unit.address !== null) reserved.add(unit.address);
+  }
+  return reserved;
+}
