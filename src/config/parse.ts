@@ -13,6 +13,8 @@ export interface RawStatement {
   readonly children: readonly RawStatement[] | null;
   readonly inactive: boolean;
   readonly comment: string | null;
+  /** `replace:` and `delete:`, which `load` gives a meaning. */
+  readonly tag: 'replace' | 'delete' | null;
 }
 export interface SyntaxFault {
   readonly line: number;
@@ -23,7 +25,7 @@ export interface SyntaxFault {
   readonly message: string;
 }
 
-interface Token {
+export interface Token {
   kind: 'word' | 'punctuation' | 'end';
   text: string;
   quoted: boolean;
@@ -39,8 +41,11 @@ const LOAD_TAGS = new Set(['replace:', 'delete:']);
 
 const SPACE = /\s/;
 
+/** Comments that follow each other are one. */
+const joined = (before: string | null, more: string): string => (before === null ? more : `${before}\n${more}`);
+
 /** Cuts the text into words. Linear in its length. */
-class Lexer {
+export class Lexer {
   readonly #text: string;
   #at = 0;
   #line = 1;
@@ -66,7 +71,7 @@ class Lexer {
         const end = text.indexOf('\n', this.#at);
         const line = text.slice(this.#at, end < 0 ? text.length : end);
         // Lines with ## are the system's own.
-        if (!line.startsWith('##') && this.#line !== this.#lastLine) comment = line.slice(1).trim();
+        if (!line.startsWith('##') && this.#line !== this.#lastLine) comment = joined(comment, line.slice(1).trim());
         this.#at = end < 0 ? text.length : end;
       } else if (c === '/' && text[this.#at + 1] === '*') {
         const end = text.indexOf('*/', this.#at + 2);
@@ -76,7 +81,7 @@ class Lexer {
           continue;
         }
         const trails = this.#line === this.#lastLine && /^[ \t\r]*(\n|$)/.test(text.slice(end + 2, end + 66));
-        if (!trails) comment = text.slice(this.#at + 2, end).trim();
+        if (!trails) comment = joined(comment, text.slice(this.#at + 2, end).trim());
         for (let i = this.#at; i < end; i++)
           if (text[i] === '\n') {
             this.#line++;
@@ -129,7 +134,7 @@ class Lexer {
 }
 
 /** Parses the curly format. Never throws: statements up to the first fault, and the fault. */
-export function parseCurly(text: string): { statements: RawStatement[]; fault: SyntaxFault | null } {
+export function parseCurly(text: string, tags = false): { statements: RawStatement[]; fault: SyntaxFault | null } {
   const lexer = new Lexer(text);
   let token = lexer.next();
   let fault: SyntaxFault | null = null;
@@ -170,6 +175,7 @@ export function parseCurly(text: string): { statements: RawStatement[]; fault: S
     const words: Word[] = [];
     const { comment } = token;
     let inactive = false;
+    let tag: RawStatement['tag'] = null;
     while (token.kind === 'word') {
       if (words.length === 0 && !token.quoted) {
         if (token.text === 'inactive:') {
@@ -178,6 +184,11 @@ export function parseCurly(text: string): { statements: RawStatement[]; fault: S
           continue;
         }
         if (token.text === 'protect:') {
+          token = lexer.next();
+          continue;
+        }
+        if (LOAD_TAGS.has(token.text) && tags) {
+          tag = token.text === 'replace:' ? 'replace' : 'delete';
           token = lexer.next();
           continue;
         }
@@ -209,7 +220,7 @@ export function parseCurly(text: string): { statements: RawStatement[]; fault: S
     }
     if (token.kind === 'punctuation' && token.text === ';') {
       token = lexer.next();
-      return { words, list, children: null, inactive, comment };
+      return { words, list, children: null, inactive, comment, tag };
     }
     if (token.kind === 'punctuation' && token.text === '{' && list === null) {
       if (depth >= NESTING_MAX) {
@@ -220,7 +231,7 @@ export function parseCurly(text: string): { statements: RawStatement[]; fault: S
       path.push(words.map((one) => one.text).join(' '));
       const children = block(depth + 1);
       if (fault === null) path.pop();
-      return { words, list: null, children, inactive, comment };
+      return { words, list: null, children, inactive, comment, tag };
     }
     fail(token, token.kind === 'end' ? "missing ';'" : 'syntax error');
     return null;
@@ -230,4 +241,12 @@ export function parseCurly(text: string): { statements: RawStatement[]; fault: S
   if (lexer.fault !== null)
     fault = { ...lexer.fault, path: [], token: lexer.fault.message === 'unterminated string' ? '"' : '/*' };
   return { statements, fault };
+}
+
+/** The words of one typed line, brackets among them; null words and a fault where a string has no end. */
+export function lexLine(text: string): { tokens: Token[]; fault: { column: number; message: string } | null } {
+  const lexer = new Lexer(text);
+  const tokens: Token[] = [];
+  for (let token = lexer.next(); token.kind !== 'end'; token = lexer.next()) tokens.push(token);
+  return { tokens, fault: lexer.fault };
 }

@@ -2,7 +2,7 @@ import type { ConfigError } from '../errors.ts';
 import { hasServiceInterface, type Platform, platformByName } from '../platform/platform.ts';
 import type { AuthMethod } from '../ppp/types.ts';
 import { parseIpv4 } from '../wire/address.ts';
-import { type ConfigNode, type ConfigTree, parsePrefix } from './bind.ts';
+import { type ConfigNode, type ConfigTree, firstWord, parsePrefix } from './bind.ts';
 import { child, entries, entry, has, numberOf, numberOrNull, value, values } from './query.ts';
 import {
   chassisConfig,
@@ -140,14 +140,18 @@ class Resolver {
   #walkStatus(node: ConfigNode, path: readonly string[], within = false): void {
     for (const one of node.children) {
       if (one.inactive) continue;
-      const bare = one.statement.keyword === 'interface' || one.statement.keyword === '';
-      const name = one.key === null ? one.statement.keyword : bare ? one.key : `${one.statement.keyword} ${one.key}`;
+      const name =
+        one.key === null
+          ? one.statement.keyword
+          : one.statement.bare === true
+            ? one.key
+            : `${one.statement.keyword} ${one.key}`;
       if (one.statement.status === 'opaque') {
         this.#report(
           'warning',
           one,
           path,
-          one.key ?? one.statement.keyword,
+          one.key === null ? one.statement.keyword : firstWord(one.key),
           'not a part of L2TP services; accepted and left alone',
         );
         continue;
