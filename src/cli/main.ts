@@ -59,6 +59,7 @@ program
   .option('--port <n>', 'UDP port of the gateways', integer(0, 65535), 1701)
   .addOption(platform())
   .option('--socket <path>', 'Unix socket for show and cli')
+  .option('--socket-group <group>', 'group that may use it')
   .option('--portable', 'node:dgram in place of system calls')
   .option('--no-gso', 'send every datagram by itself (without UDP_SEGMENT)')
   .option('--no-gro', 'receive every datagram by itself (without UDP_GRO)')
@@ -127,19 +128,32 @@ program
   .option('--port <n>', 'UDP port of L2TP', integer(1, 65535), 1701)
   .action(async (file: string, options) => (await import('./decode.ts')).decodeFile(file, options));
 
-program
-  .command('show')
-  .description('ask a running server, as: lns show services l2tp tunnel extensive')
-  .argument('<words...>', 'the command; summary, tunnel and session stand for services l2tp ...')
-  .option('--json', 'as JSON')
-  .option('--socket <path>', "the server's Unix socket")
-  .action(async (words: string[], options) => (await import('./operate.ts')).show(words, options));
+const socket = (): Option => new Option('--socket <path>', "the server's Unix socket");
+for (const [verb, description] of [
+  ['show', 'ask a running server, as: lns show services l2tp tunnel extensive'],
+  ['clear', 'end tunnels or sessions, or set counters back: lns clear services l2tp session all'],
+  ['request', 'ask a running server to do something: lns request interfaces switchover rsp0'],
+] as const)
+  program
+    .command(verb)
+    .description(description)
+    .argument('<words...>', 'the command; summary, tunnel, session and user stand for services l2tp ...')
+    .option('--json', 'as JSON')
+    .addOption(socket())
+    .action(async (words: string[], options) => {
+      const { oneShot, wholeLine } = await import('./operate.ts');
+      await oneShot(wholeLine(verb, words), options);
+    });
 
 program
   .command('cli')
-  .description('operational commands at a prompt')
-  .option('--socket <path>', "the server's Unix socket")
-  .action(async (options) => (await import('./operate.ts')).cli(options));
+  .description('the command line of a running server: operational and configuration mode')
+  .option('-c, --command <line>', 'one command, without a prompt')
+  .addOption(socket())
+  .action(async (options: { command?: string; socket?: string }) => {
+    if (options.command !== undefined) await (await import('./operate.ts')).oneShot(options.command, options);
+    else await (await import('./cli.ts')).cli(options);
+  });
 
 try {
   await program.parseAsync();

@@ -1,11 +1,17 @@
 import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { formatDiagnostics, loadConfig } from '../config/load.ts';
 import type { LnsConfig } from '../config/types.ts';
 import { ConfigError } from '../errors.ts';
+import { userName } from '../io/credentials.ts';
+import { userOf } from '../operate/access.ts';
+import { OperatorConversation } from '../operate/conversation.ts';
+import { Operator } from '../operate/operator.ts';
+import { platformByName } from '../platform/platform.ts';
 import { Lns, type NetBackEnd } from '../server/lns.ts';
 import { lineLog } from '../server/log.ts';
-import { defaultSocketPath, serveCommands } from '../server/socket.ts';
-import { Operator } from './show.ts';
+import { defaultSocketPath, serveCli } from '../server/socket.ts';
+import { readVersion } from './version.ts';
 
 interface RunOptions {
   net: NetBackEnd;
@@ -14,6 +20,7 @@ interface RunOptions {
   port: number;
   platform: string;
   socket?: string;
+  socketGroup?: string;
   portable?: boolean;
   gso: boolean;
   gro: boolean;
@@ -38,9 +45,22 @@ export async function run(file: string, options: RunOptions): Promise<void> {
   if (config === null) throw new ConfigError(`${file} is not in force: the server does not start`);
   const log = lineLog((line) => console.log(line), options.verbose === true ? 'debug' : 'info');
   const lns = new Lns(config, { ...options, rungs: options, log });
-  const socketPath = options.socket ?? defaultSocketPath();
-  const operator = new Operator(lns);
-  const commands = await serveCommands(socketPath, (request) => operator.execute(request));
+  const socketPath = options.socket ?? config.system.socketPath ?? defaultSocketPath();
+  const operator = new Operator({
+    lns,
+    hostName: config.hostName ?? hostname(),
+    version: readVersion(),
+    platform: platformByName(options.platform),
+  });
+  const commands = await serveCli({
+    path: socketPath,
+    group: options.socketGroup ?? config.system.socketGroup,
+    open: (credentials, push) => {
+      const user = userOf(credentials, lns.config.system.users, process.getuid?.() ?? -1, userName);
+      return user === null ? null : new OperatorConversation(operator, user, push);
+    },
+    refused: (reason, uid) => log('warning', 'cli-refused', { reason, uid }),
+  });
   const ended = new Promise<string>((resolve) => {
     process.once('SIGTERM', () => resolve('SIGTERM'));
     process.once('SIGINT', () => resolve('SIGINT'));

@@ -35,6 +35,16 @@ export interface LnsTunnel {
   controlTxOctets: number;
   controlRxPackets: number;
   controlRxOctets: number;
+  /** Data of sessions that have ended; octets are those of IP packets. */
+  readonly ended: EndedTraffic;
+}
+export interface EndedTraffic {
+  rxPackets: number;
+  rxOctets: number;
+  txPackets: number;
+  txOctets: number;
+  rxErrors: number;
+  txErrors: number;
 }
 
 /**

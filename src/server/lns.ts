@@ -382,6 +382,7 @@ export class Lns {
       controlTxOctets: 0,
       controlRxPackets: 0,
       controlRxOctets: 0,
+      ended: { rxPackets: 0, rxOctets: 0, txPackets: 0, txOctets: 0, rxErrors: 0, txErrors: 0 },
     });
     this.options.log('info', 'tunnel-up', {
       group: gateway.config.name,

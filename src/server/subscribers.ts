@@ -103,6 +103,9 @@ export class Subscribers {
     this.#networkDown(call);
     this.bundles.leave(call);
     if (call.row !== 0) {
+      const counters = this.#tables.sessionCounters(call.row);
+      const { ended } = call.tunnel;
+      for (const name of Object.keys(ended) as (keyof typeof ended)[]) ended[name] += counters[name];
       this.#tables.removeSession(call.row, this.#options.now());
       this.#calls[call.row] = undefined;
       call.row = 0;

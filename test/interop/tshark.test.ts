@@ -5,9 +5,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { Operator } from '../../src/cli/show.ts';
 import { udpPacket } from '../../src/decode/network.ts';
 import { LINK_RAW_IP, pcapHeader, pcapRecord } from '../../src/decode/pcap.ts';
+import { desk } from '../operate/desk.ts';
 import { configuration, Pair } from '../server/pair.ts';
 import { wholeLife } from '../support/life.ts';
 import { needs } from '../support/needs.ts';
@@ -50,8 +50,7 @@ test('tshark finds nothing malformed in what server and emulator send, and every
     const wrong = await pair.dial({ password: 'no' });
     await wrong.settled(5000);
     await new Promise((resolve) => setTimeout(resolve, 2500)); // HELLOs
-    const operator = new Operator(pair.lns);
-    operator.execute({ words: 'clear services l2tp session user user'.split(' '), json: false });
+    await desk(pair.lns).ask('clear services l2tp session user user');
     await pair.until(() => pair.lns.sessionsUp === 0);
   } finally {
     await pair.close();

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { Operator } from '../../src/cli/show.ts';
 import type { LnsOptions } from '../../src/server/lns.ts';
 import { configuration, Pair } from './pair.ts';
 
@@ -175,35 +174,6 @@ test('one UDP port may carry many tunnels of one LAC', async (t) => {
   assert.equal(new Set([...pair.lns.tunnels.values()].map((tunnel) => tunnel.info.peer.port)).size, 1);
   const { sent, received } = await pair.traffic(lac, 4000, 300);
   assert.equal(received, sent);
-});
-
-test('show and clear: summary, tunnel and session tell what is there, clear ends it', async (t) => {
-  const pair = await pairOf(t);
-  const lac = await pair.dial({ tunnels: 1, sessionsPerTunnel: 2 });
-  await lac.settled(5000);
-  const operator = new Operator(pair.lns);
-  const ask = (line: string, json = false): string => {
-    const reply = operator.execute({ words: line.split(' '), json });
-    assert.ok(reply.ok, reply.text);
-    return reply.text;
-  };
-  assert.match(ask('show services l2tp summary'), /^Tunnels: 1, Sessions: 2\n/);
-  const tunnelId = [...pair.lns.tunnels.keys()][0]!;
-  assert.match(ask('show services l2tp tunnel'), new RegExp(` ${tunnelId} .*127\\.0\\.0\\.1:\\d+ +2  Established`));
-  const extensive = ask(`show services l2tp tunnel extensive local-tunnel-id ${tunnelId}`);
-  for (const text of ['Remote name: lac-1', 'Max sessions: Unlimited', 'Control Tx', 'Errors  Rx'])
-    assert.ok(extensive.includes(text), text);
-  assert.match(ask('show services l2tp session user user'), /Established .*user/);
-  assert.match(ask('show services l2tp session extensive'), /Assigned IP: 100\.64\.0\.\d+, Own IP: 100\.64\.255\.1/);
-  const json = JSON.parse(ask('show services l2tp tunnel', true));
-  const table = json['service-l2tp-tunnel-information'][0]['l2tp-per-tunnel-group-tunnel-table'][0];
-  assert.equal(table['l2tp-tunnel-table'][0]['l2tp-tunnel-entry'][0]['l2tp-tunnel-session-count'][0].data, '2');
-  assert.equal(operator.execute({ words: ['show', 'services', 'l2tp', 'tunnel', 'frob'], json: false }).ok, false);
-  assert.match(ask('clear services l2tp session all'), /^Session \d+ closed\nSession \d+ closed$/);
-  await pair.until(() => pair.lns.sessionsUp === 0 && lac.status.sessionsUp === 0);
-  assert.match(ask('clear services l2tp tunnel all'), /^Tunnel \d+ closed$/);
-  await pair.until(() => lac.status.tunnelsUp === 0);
-  assert.equal(ask('show services l2tp tunnel'), '');
 });
 
 test('the end of the server reaches every LAC as StopCCN 6', async (t) => {

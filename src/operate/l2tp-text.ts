@@ -1,0 +1,217 @@
+import { type Element, Fields } from './element.ts';
+import { abbreviate, printable } from './format.ts';
+
+// How the L2TP replies read as text. Labels and the order of fields are Junos'; lists are taken lazily.
+
+/** Name and value pairs on one line: `Name: value, Name: value`. */
+const pairs = (indent: string, ...fields: (readonly [label: string, value: string])[]): string =>
+  indent + fields.map(([label, value]) => `${label}: ${value}`).join(', ');
+
+function counterBlock(fields: Fields, indent: string, kinds: readonly ('control' | 'data' | 'error')[]): string[] {
+  const label = { control: 'Control', data: 'Data   ', error: 'Errors ' } as const;
+  const lines = [
+    pairs(indent, ['Statistics since', fields.text('l2tp-statistics-since')]),
+    `${indent}${' '.repeat(11)}${'Packets'.padStart(8)}${'Bytes'.padStart(9)}`,
+  ];
+  for (const kind of kinds)
+    for (const [way, name] of [
+      ['tx', 'Tx'],
+      ['rx', 'Rx'],
+    ] as const) {
+      const packets = abbreviate(fields.number(`l2tp-${kind}-${way}-packets`)).padStart(8);
+      const octets = kind === 'error' ? '' : abbreviate(fields.number(`l2tp-${kind}-${way}-bytes`)).padStart(9);
+      lines.push(`${indent}${`${label[kind]} ${name}`.padEnd(11)}${packets}${octets}`);
+    }
+  return lines;
+}
+const ALL = ['control', 'data', 'error'] as const;
+
+/** Children of a container by name, one after the other: lists stay lazy. */
+function* each(element: Element, name: string): Generator<Element> {
+  for (const child of element.children ?? []) if (child.name === name) yield child;
+}
+const or = (text: string, otherwise: string): string => (text === '' ? otherwise : text);
+/** Names come from peers. */
+const name = (fields: Fields, tag: string): string => printable(fields.text(tag));
+
+export function* summaryText(reply: Iterable<Element>): Generator<string> {
+  for (const information of reply)
+    for (const table of each(information, 'l2tp-summary-table')) {
+      const fields = new Fields(table);
+      const one = fields.has('l2tp-interface-name');
+      const prefix = one ? 'l2tp-interface' : 'l2tp';
+      if (one) yield pairs('', ['Interface', fields.text('l2tp-interface-name')]);
+      yield pairs('', ['Tunnels', fields.text('l2tp-tunnels')], ['Sessions', fields.text('l2tp-sessions')]);
+      yield `${' '.repeat(10)}${'Tx packets'.padStart(14)}${'Rx packets'.padStart(16)}${one ? '' : '  Memory (bytes)'}`;
+      for (const [label, kind] of [
+        ['Control', 'control'],
+        ['Data', 'data'],
+        ['Errors', 'error'],
+      ] as const) {
+        const tx = abbreviate(fields.number(`${prefix}-${kind}-tx-packets`)).padStart(14);
+        const rx = abbreviate(fields.number(`${prefix}-${kind}-rx-packets`)).padStart(16);
+        const memory = one ? '' : fields.text(`l2tp-${kind}-memory-bytes`).padStart(16);
+        yield `${label.padEnd(10)}${tx}${rx}${memory}`.trimEnd();
+      }
+    }
+}
+
+export function* tunnelText(reply: Iterable<Element>): Generator<string> {
+  for (const information of reply) {
+    const level = information.attributes!['junos:style']!;
+    for (const table of each(information, 'l2tp-per-tunnel-group-tunnel-table')) {
+      const head = new Fields(table);
+      yield pairs('', ['Interface', head.text('interface-name')], ['Tunnel group', head.text('tunnel-group-name')]);
+      if (level === 'brief') yield '  Local ID  Remote ID  Remote IP              Sessions  State';
+      for (const entry of each(head.get('l2tp-tunnel-table')!, 'l2tp-tunnel-entry'))
+        yield* tunnelLines(new Fields(entry), level);
+    }
+  }
+}
+function tunnelLines(fields: Fields, level: string): string[] {
+  const local = fields.text('l2tp-tunnel-local-id');
+  const remote = fields.text('l2tp-tunnel-remote-id');
+  const remoteIp = fields.text('l2tp-tunnel-remote-ip');
+  const count = fields.text('l2tp-tunnel-session-count');
+  const state = fields.text('l2tp-tunnel-state');
+  if (level === 'brief')
+    return [`${local.padStart(10)}${remote.padStart(11)}  ${remoteIp.padEnd(21)}${count.padStart(10)}  ${state}`];
+  const lines = [pairs('  ', ['Tunnel local ID', local], ['Remote ID', remote])];
+  const sessions = pairs('    ', ['Sessions', count], ['State', state]);
+  if (level === 'statistics') return [...lines, sessions, ...counterBlock(fields, '    ', ALL)];
+  const localIp = fields.text('l2tp-tunnel-local-ip');
+  const names = pairs(
+    '    ',
+    ['Local name', name(fields, 'l2tp-tunnel-local-name')],
+    ['Remote name', name(fields, 'l2tp-tunnel-remote-name')],
+  );
+  if (level === 'detail')
+    return [...lines, pairs('    ', ['Local IP', localIp], ['Remote IP', remoteIp]), sessions, names];
+  const maximum = fields.number('l2tp-tunnel-maximum-sessions');
+  return [
+    ...lines,
+    pairs('    ', ['Remote IP', remoteIp]),
+    sessions,
+    pairs('    ', ['Local IP', localIp]),
+    names,
+    pairs(
+      '    ',
+      ['Max sessions', maximum === 0 ? 'Unlimited' : String(maximum)],
+      ['Window size', fields.text('l2tp-tunnel-window-size')],
+      ['Hello interval', fields.text('l2tp-tunnel-hello-interval')],
+    ),
+    ...timeLines(fields),
+    ...counterBlock(fields, '    ', ALL),
+  ];
+}
+const timeLines = (fields: Fields): string[] => [
+  pairs('    ', ['Create time', fields.text('l2tp-create-time')], ['Up time', fields.text('l2tp-up-time')]),
+  pairs('    ', ['Idle time', fields.text('l2tp-idle-time')]),
+];
+
+export function* sessionText(reply: Iterable<Element>): Generator<string> {
+  for (const information of reply) {
+    const level = information.attributes!['junos:style']!;
+    for (const table of each(information, 'l2tp-per-tunnel-session-table')) {
+      const head = new Fields(table);
+      yield pairs(
+        '',
+        ['Interface', head.text('interface-name')],
+        ['Tunnel group', head.text('tunnel-group-name')],
+        ['Tunnel local ID', head.text('l2tp-tunnel-local-id')],
+      );
+      if (level === 'brief') {
+        yield '  Local  Remote  Interface  State           Bundle  Username';
+        yield '  ID     ID      unit';
+      }
+      for (const entry of each(head.get('l2tp-session-table')!, 'l2tp-session-entry'))
+        yield* sessionLines(new Fields(entry), level, '  ');
+    }
+  }
+}
+export function sessionLines(fields: Fields, level: string, indent: string): string[] {
+  const local = fields.text('l2tp-session-local-id');
+  const remote = fields.text('l2tp-session-remote-id');
+  const state = fields.text('l2tp-session-state');
+  const user = name(fields, 'l2tp-session-user-name');
+  const unit = fields.text('l2tp-session-interface-unit');
+  const bundle = fields.text('l2tp-session-bundle-id');
+  if (level === 'brief')
+    return [
+      `${local.padStart(7)}${remote.padStart(8)}${unit.padStart(11)}  ${state.padEnd(14)}${bundle.padStart(8)}  ${user}`.trimEnd(),
+    ];
+  const inner = `${indent}  `;
+  const mode = fields.text('l2tp-session-mode');
+  const head = pairs(indent, ['Session local ID', local], ['Session remote ID', remote]);
+  const ips = [
+    ['Local IP', fields.text('l2tp-session-local-ip')],
+    ['Remote IP', fields.text('l2tp-session-remote-ip')],
+  ] as const;
+  const names = pairs(
+    inner,
+    ['Local name', name(fields, 'l2tp-session-local-name')],
+    ['Remote name', name(fields, 'l2tp-session-remote-name')],
+  );
+  if (level !== 'extensive') {
+    const lines = [
+      head,
+      pairs(inner, ['Interface unit', or(unit, 'none')]),
+      pairs(inner, ['State', state], ['Username', user]),
+      level === 'detail' ? pairs(inner, ['Mode', mode], ...ips) : pairs(inner, ['Mode', mode]),
+    ];
+    return level === 'detail' ? [...lines, names] : [...lines, ...counterBlock(fields, inner, ALL)];
+  }
+  const get = (tag: string): string => fields.text(`l2tp-session-${tag}`);
+  return [
+    head,
+    pairs(inner, ['State', state], ['Bundle ID', or(bundle, 'none')], ['Username', user]),
+    pairs(inner, ['Mode', mode], ...ips),
+    pairs(inner, ['Assigned IP', or(get('peer-ip'), 'none')], ['Own IP', or(get('own-ip'), 'none')]),
+    names,
+    pairs(
+      inner,
+      ['Local MRU', get('local-mru')],
+      ['Remote MRU', get('remote-mru')],
+      ['Tx speed', get('tx-speed')],
+      ['Rx speed', get('rx-speed')],
+    ),
+    pairs(inner, ['Bearer type', get('bearer-type')], ['Framing type', get('framing-type')]),
+    pairs(
+      inner,
+      ['LCP renegotiation', get('lcp-renegotiation')],
+      ['Authentication', get('authentication')],
+      ['Interface ID', or(get('interface-id'), 'none')],
+    ),
+    pairs(inner, ['Interface unit', or(unit, 'none')]),
+    pairs(inner, ['Call serial number', get('call-serial-number')]),
+    pairs(inner, ['Policer bandwidth', get('policer-bandwidth')], ['Policer burst size', get('policer-burstsize')]),
+    pairs(
+      inner,
+      ['Policer exclude bandwidth', get('policer-exclude-bandwidth')],
+      ['Firewall filter', printable(get('firewall-filter'))],
+    ),
+    pairs(
+      inner,
+      ['Session encapsulation overhead', get('encapsulation-overhead')],
+      ['Session cell overhead', get('cell-overhead')],
+    ),
+    pairs(inner, ['Create time', fields.text('l2tp-create-time')], ['Up time', fields.text('l2tp-up-time')]),
+    pairs(inner, ['Idle time', fields.text('l2tp-idle-time')]),
+    ...counterBlock(fields, inner, ALL),
+  ];
+}
+
+/** `Session 28114 closed`, `Tunnel 10442 statistics cleared`: one line an entry. */
+export function* clearedText(reply: Iterable<Element>): Generator<string> {
+  for (const information of reply)
+    for (const entry of information.children ?? [])
+      for (const what of entry.children ?? [])
+        for (const id of what.children ?? []) {
+          const thing = id.name.startsWith('l2tp-tunnel')
+            ? 'Tunnel'
+            : id.name.startsWith('l2tp-session')
+              ? 'Session'
+              : 'Bundle';
+          yield `${thing} ${id.value} ${what.name === 'clear' ? 'closed' : 'statistics cleared'}`;
+        }
+}

@@ -1,0 +1,260 @@
+import type { Call, Lns, LnsTunnel } from '../server/lns.ts';
+import { formatIpv4 } from '../wire/address.ts';
+import { type Element, leaf, leaves, node } from './element.ts';
+import { duration, timestamp } from './format.ts';
+import type { Arguments } from './grammar.ts';
+import { type Level, localName, matchesCall, selectTunnels } from './select.ts';
+import {
+  addTraffic,
+  lastData,
+  noTraffic,
+  sessionTraffic,
+  sinceBaseline,
+  type Traffic,
+  tunnelTraffic,
+} from './statistics.ts';
+
+// Elements of the L2TP replies: tags and order of Junos' schema.
+
+export const counterElements = (traffic: Traffic): Element[] => [
+  leaf('l2tp-control-tx-packets', traffic.controlTxPackets),
+  leaf('l2tp-control-tx-bytes', traffic.controlTxOctets),
+  leaf('l2tp-control-rx-packets', traffic.controlRxPackets),
+  leaf('l2tp-control-rx-bytes', traffic.controlRxOctets),
+  leaf('l2tp-data-tx-packets', traffic.dataTxPackets),
+  leaf('l2tp-data-tx-bytes', traffic.dataTxOctets),
+  leaf('l2tp-data-rx-packets', traffic.dataRxPackets),
+  leaf('l2tp-data-rx-bytes', traffic.dataRxOctets),
+  leaf('l2tp-error-tx-packets', traffic.errorTxPackets),
+  leaf('l2tp-error-rx-packets', traffic.errorRxPackets),
+];
+/** A time that passed, in text with its seconds beside it. */
+export const elapsed = (name: string, milliseconds: number): Element =>
+  leaf(name, duration(milliseconds), { 'junos:seconds': String(Math.max(0, Math.floor(milliseconds / 1000))) });
+export const moment = (name: string, date: Date): Element =>
+  leaf(name, timestamp(date), { 'junos:seconds': String(Math.floor(date.getTime() / 1000)) });
+
+const showsCounters = (level: Level): boolean => level === 'statistics' || level === 'extensive';
+
+const endpoints = (lns: Lns, tunnel: LnsTunnel): { local: string; remote: string } => {
+  const { localGateway } = tunnel.gateway;
+  const port = lns.listening.find((one) => one.address === localGateway)?.port ?? 1701;
+  return { local: `${localGateway}:${port}`, remote: `${tunnel.info.peer.address}:${tunnel.info.peer.port}` };
+};
+
+/** Drops on the way to a LAC; all others are on the way from one. */
+const TX_DROPS: ReadonlySet<string> = new Set([
+  'no-route',
+  'core-ip',
+  'too-big',
+  'fragments',
+  'send-buffer',
+  'send-error',
+  'stale',
+  'carrier',
+]);
+
+export function summary(lns: Lns, name: string | undefined): Element {
+  return node('service-l2tp-summary-information', [
+    node('l2tp-summary-table', name === undefined ? summaryOfAll(lns) : summaryOf(lns, name)),
+  ]);
+}
+function summaryOfAll(lns: Lns): Element[] {
+  let dataTx = 0;
+  let dataRx = 0;
+  let errorTx = 0;
+  let errorRx = 0;
+  for (let shard = 0; shard < lns.plane.shards; shard++) {
+    const { totals, drops } = lns.plane.counters(shard);
+    dataTx += totals.txDatagrams!;
+    dataRx += totals.rxDatagrams!;
+    for (const [drop, count] of Object.entries(drops)) {
+      if (TX_DROPS.has(drop)) errorTx += count;
+      else errorRx += count;
+    }
+  }
+  for (const count of lns.discards.values()) errorRx += count;
+  return [
+    leaf('l2tp-tunnels', lns.tunnels.size),
+    leaf('l2tp-sessions', lns.sessionsUp),
+    leaf('l2tp-control-tx-packets', lns.controlTotals.txPackets),
+    leaf('l2tp-control-rx-packets', lns.controlTotals.rxPackets),
+    leaf('l2tp-control-memory-bytes', process.memoryUsage().heapUsed),
+    leaf('l2tp-data-tx-packets', dataTx),
+    leaf('l2tp-data-rx-packets', dataRx),
+    leaf('l2tp-data-memory-bytes', lns.plane.plan.end),
+    leaf('l2tp-error-tx-packets', errorTx),
+    leaf('l2tp-error-rx-packets', errorRx),
+  ];
+}
+/** Of one services interface: its tunnels that are there now. */
+function summaryOf(lns: Lns, name: string): Element[] {
+  const sum = noTraffic();
+  let tunnels = 0;
+  let sessions = 0;
+  for (const tunnel of lns.tunnels.values()) {
+    if (tunnel.gateway.serviceInterface !== name) continue;
+    tunnels++;
+    for (const call of tunnel.calls.values()) if (call.up) sessions++;
+    addTraffic(sum, tunnelTraffic(lns, tunnel));
+  }
+  return [
+    leaf('l2tp-interface-name', name),
+    leaf('l2tp-tunnels', tunnels),
+    leaf('l2tp-sessions', sessions),
+    leaf('l2tp-interface-control-tx-packets', sum.controlTxPackets),
+    leaf('l2tp-interface-control-rx-packets', sum.controlRxPackets),
+    leaf('l2tp-interface-data-tx-packets', sum.dataTxPackets),
+    leaf('l2tp-interface-data-rx-packets', sum.dataRxPackets),
+    leaf('l2tp-interface-error-tx-packets', sum.errorTxPackets),
+    leaf('l2tp-interface-error-rx-packets', sum.errorRxPackets),
+  ];
+}
+
+/** Tunnels by group and services interface. */
+export function tunnels(lns: Lns, level: Level, args: Arguments): Element {
+  const groups = new Map<LnsTunnel['gateway'], LnsTunnel[]>();
+  for (const tunnel of selectTunnels(lns, args)) {
+    const list = groups.get(tunnel.gateway);
+    if (list === undefined) groups.set(tunnel.gateway, [tunnel]);
+    else list.push(tunnel);
+  }
+  function* tables(): Generator<Element> {
+    for (const [gateway, list] of groups)
+      yield node('l2tp-per-tunnel-group-tunnel-table', [
+        leaf('interface-name', gateway.serviceInterface),
+        leaf('tunnel-group-name', gateway.name),
+        node('l2tp-tunnel-table', entries(list)),
+      ]);
+  }
+  function* entries(list: readonly LnsTunnel[]): Generator<Element> {
+    for (const tunnel of list) yield tunnelEntry(lns, tunnel, level);
+  }
+  return node('service-l2tp-tunnel-information', tables(), { 'junos:style': level });
+}
+function tunnelEntry(lns: Lns, tunnel: LnsTunnel, level: Level): Element {
+  const { info } = tunnel;
+  const view = lns.endpointOf(tunnel).view(info.tunnelId);
+  const { local, remote } = endpoints(lns, tunnel);
+  const state = view === null ? 'destroyed' : view.state === 'established' ? 'Established' : 'closed';
+  const children: Element[] = leaves({
+    'l2tp-tunnel-local-id': info.tunnelId,
+    'l2tp-tunnel-remote-id': info.peerTunnelId,
+    'l2tp-tunnel-remote-ip': level === 'statistics' ? undefined : remote,
+    'l2tp-tunnel-state': state,
+    'l2tp-tunnel-session-count': view?.established ?? 0,
+  });
+  if (level === 'detail' || level === 'extensive')
+    children.push(
+      ...leaves({
+        'l2tp-tunnel-local-ip': local,
+        'l2tp-tunnel-local-name': localName(lns, tunnel),
+        'l2tp-tunnel-remote-name': info.hostName,
+      }),
+    );
+  if (level === 'extensive') {
+    const last = lastData(lns, tunnel.calls.values());
+    children.push(
+      leaf('l2tp-tunnel-maximum-sessions', info.policy.maximumSessions),
+      leaf('l2tp-tunnel-window-size', view?.window ?? 0),
+      leaf('l2tp-tunnel-hello-interval', info.policy.helloIntervalMs / 1000),
+      moment('l2tp-create-time', tunnel.openedDate),
+      elapsed('l2tp-up-time', performance.now() - tunnel.openedAt),
+      elapsed('l2tp-idle-time', last === 0 ? 0 : performance.now() - last),
+    );
+  }
+  if (showsCounters(level)) {
+    const { traffic, since } = sinceBaseline(tunnel, tunnelTraffic(lns, tunnel), tunnel.openedDate);
+    children.push(moment('l2tp-statistics-since', since), ...counterElements(traffic));
+  }
+  return node('l2tp-tunnel-entry', children);
+}
+
+/** Sessions by tunnel. */
+export function sessions(lns: Lns, level: Level, args: Arguments): Element {
+  function* tables(): Generator<Element> {
+    for (const tunnel of selectTunnels(lns, args)) {
+      const calls = [...tunnel.calls.values()].filter((call) => matchesCall(call, args));
+      if (calls.length === 0) continue;
+      yield node('l2tp-per-tunnel-session-table', [
+        leaf('interface-name', tunnel.gateway.serviceInterface),
+        leaf('tunnel-group-name', tunnel.gateway.name),
+        leaf('l2tp-tunnel-local-id', tunnel.info.tunnelId),
+        node('l2tp-session-table', entries(tunnel, calls)),
+      ]);
+    }
+  }
+  function* entries(tunnel: LnsTunnel, calls: readonly Call[]): Generator<Element> {
+    for (const call of calls) yield sessionEntry(lns, tunnel, call, level);
+  }
+  return node('service-l2tp-session-information', tables(), { 'junos:style': level });
+}
+export function sessionState(lns: Lns, call: Call): string {
+  const state = lns.endpointOf(call.tunnel).sessionState(call.tunnel.info.tunnelId, call.sessionId);
+  if (state === 'established') return 'Established';
+  if (state === 'wait-connect') return 'lns-ic-wait-connect';
+  return state === null ? 'destroyed' : 'lns-ic-idle';
+}
+const AUTHENTICATION: Readonly<Record<string, string>> = {
+  pap: 'PAP',
+  'chap-md5': 'CHAP',
+  mschapv2: 'MS-CHAPv2',
+  'ms-chapv2': 'MS-CHAPv2',
+  'mschap-v2': 'MS-CHAPv2',
+};
+
+export function sessionEntry(lns: Lns, tunnel: LnsTunnel, call: Call, level: Level): Element {
+  const { local, remote } = endpoints(lns, tunnel);
+  const unit = call.unit?.unit;
+  const mode = call.unit?.dialOptions?.mode ?? 'unknown';
+  const full = level === 'extensive';
+  const parties = full || level === 'detail';
+  const bundleId = (call as { bundle?: { bundleId?: number } | null }).bundle?.bundleId;
+  const children: Element[] = leaves({
+    'l2tp-session-local-id': call.sessionId,
+    'l2tp-session-remote-id': call.peerSessionId,
+    'l2tp-session-remote-ip': parties ? remote : undefined,
+    'l2tp-session-local-ip': parties ? local : undefined,
+    'l2tp-session-state': sessionState(lns, call),
+    'l2tp-session-bundle-id': full || level === 'brief' ? bundleId : undefined,
+    'l2tp-session-user-name': call.userName,
+    'l2tp-session-own-ip': full && call.localAddress !== 0 ? formatIpv4(call.localAddress) : undefined,
+    'l2tp-session-peer-ip': full && call.address !== 0 ? formatIpv4(call.address) : undefined,
+    'l2tp-session-local-name': parties ? localName(lns, tunnel) : undefined,
+    'l2tp-session-remote-name': parties ? tunnel.info.hostName : undefined,
+    'l2tp-session-mode': level === 'brief' ? undefined : mode,
+  });
+  if (full) {
+    const { lcp, connected, attributes } = call;
+    children.push(
+      leaf('l2tp-session-local-mru', lcp?.localMru ?? 0),
+      leaf('l2tp-session-remote-mru', lcp?.peerMru ?? 0),
+      leaf('l2tp-session-tx-speed', connected?.txConnectSpeed ?? 0),
+      leaf('l2tp-session-rx-speed', connected?.rxConnectSpeed ?? 0),
+      leaf('l2tp-session-bearer-type', call.request.bearerType),
+      leaf('l2tp-session-framing-type', connected?.framingType ?? 0),
+      leaf('l2tp-session-lcp-renegotiation', 'On'),
+      leaf('l2tp-session-authentication', call.method === null ? 'None' : (AUTHENTICATION[call.method] ?? call.method)),
+    );
+    if (call.unit?.dialOptions) children.push(leaf('l2tp-session-interface-id', call.unit.dialOptions.interfaceId));
+    if (unit !== undefined) children.push(leaf('l2tp-session-interface-unit', unit));
+    children.push(
+      leaf('l2tp-session-call-serial-number', call.request.callSerialNumber),
+      leaf('l2tp-session-policer-bandwidth', attributes?.rateUp?.bps ?? 0),
+      leaf('l2tp-session-policer-burstsize', attributes?.rateUp?.burstOctets ?? 0),
+      leaf('l2tp-session-policer-exclude-bandwidth', 0),
+      leaf('l2tp-session-firewall-filter', attributes?.filterId ?? 0),
+      leaf('l2tp-session-encapsulation-overhead', 0),
+      leaf('l2tp-session-cell-overhead', 'Off'),
+      moment('l2tp-create-time', call.createdDate),
+      elapsed('l2tp-up-time', call.up ? performance.now() - call.upAt : 0),
+    );
+    const last = lastData(lns, [call]);
+    children.push(elapsed('l2tp-idle-time', last === 0 ? 0 : performance.now() - last));
+  } else if (unit !== undefined) children.push(leaf('l2tp-session-interface-unit', unit));
+  if (showsCounters(level)) {
+    const { traffic, since } = sinceBaseline(call, sessionTraffic(lns, call), call.createdDate);
+    children.push(moment('l2tp-statistics-since', since), ...counterElements(traffic));
+  }
+  return node('l2tp-session-entry', children);
+}

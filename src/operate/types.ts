@@ -1,0 +1,94 @@
+import type { Platform } from '../platform/platform.ts';
+import type { Lns } from '../server/lns.ts';
+
+/** Who gives the commands. */
+export interface OperatorUser {
+  readonly name: string;
+  /** `view` looks; `operate` clears, restarts and follows traces as well; `full` configures too. */
+  readonly class: UserClass;
+}
+export type UserClass = 'view' | 'operate' | 'full';
+
+/**
+ * What operational commands look at and act on. Every part beside the server itself may be absent: its commands are
+ * then not in the table at all.
+ */
+export interface OperationalTarget {
+  readonly lns: Lns;
+  readonly hostName: string;
+  readonly version: string;
+  readonly platform: Platform;
+  readonly configuration?: ConfigurationAccess | undefined;
+  readonly logs?: LogFiles | undefined;
+  readonly pics?: PicControl | undefined;
+  readonly switchover?: Switchover | undefined;
+  readonly echo?: EchoService | undefined;
+  readonly processes?: Processes | undefined;
+}
+
+/** The configuration in force, and its history. */
+export interface ConfigurationAccess {
+  /** Text of the configuration in force, or of a part of it. @returns null where there is no such part */
+  show(path: readonly string[], format: 'text' | 'set' | 'xml' | 'json'): string | null;
+  /** Words that may follow a path in the configuration, each with its help. */
+  complete(path: string): Iterable<readonly [word: string, help: string]>;
+  /** The last commits, the newest first. */
+  commits(): readonly CommitRecord[];
+}
+export interface CommitRecord {
+  readonly at: Date;
+  readonly user: string;
+  /** How it came: `cli`, `file`, … */
+  readonly via: string;
+  readonly comment: string;
+}
+
+/** Log and trace files, by name; a name holds no slash. */
+export interface LogFiles {
+  list(): readonly { readonly name: string; readonly octets: number; readonly modified: Date }[];
+  /** @returns its text in pieces; null where there is no such file */
+  read(name: string): AsyncIterable<string> | null;
+  /** Tells what is written from now on. @returns how to stop; null where there is no such file */
+  follow(name: string, take: (text: string) => void): (() => void) | null;
+}
+
+/** Services PICs taken offline and back. */
+export interface PicControl {
+  /** Names, as `sp-1/2/0`. */
+  readonly offline: ReadonlySet<string>;
+  /** @returns what Junos says of it, or why it cannot be done */
+  set(fpc: number, pic: number, online: boolean): { readonly ok: boolean; readonly text: string };
+}
+
+/** Redundant services interfaces. */
+export interface Switchover {
+  interfaces(): readonly RedundantInterface[];
+  /** `revert` goes back to the primary. @returns null, or why it cannot be done */
+  request(what: 'switchover' | 'revert', name: string): string | null;
+}
+export interface RedundantInterface {
+  readonly name: string;
+  readonly primary: string;
+  readonly secondary: string;
+  readonly active: 'primary' | 'secondary' | 'none';
+  /** In the words of `show interfaces redundancy`. */
+  readonly state: string;
+  readonly lastChange: Date | null;
+}
+
+/** ICMP Echo from the server's own address through a session. */
+export interface EchoService {
+  /** @returns milliseconds until the answer; null where none came within `timeoutMs` */
+  echo(
+    address: string,
+    sequence: number,
+    octets: number,
+    timeoutMs: number,
+  ): Promise<{ ms: number; ttl: number } | null>;
+}
+
+/** Parts of the server that can be begun anew. */
+export interface Processes {
+  readonly names: readonly { readonly name: string; readonly help: string }[];
+  restart(name: string): Promise<string>;
+}
