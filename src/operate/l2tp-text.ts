@@ -8,10 +8,15 @@ const pairs = (indent: string, ...fields: (readonly [label: string, value: strin
   indent + fields.map(([label, value]) => `${label}: ${value}`).join(', ');
 
 function counterBlock(fields: Fields, indent: string, kinds: readonly ('control' | 'data' | 'error')[]): string[] {
-  const label = { control: 'Control', data: 'Data   ', error: 'Errors ' } as const;
+  // Behind a bundle there is data alone, and no column for what it is.
+  const label =
+    kinds.length === 1
+      ? { control: '', data: 'Data', error: '' }
+      : { control: 'Control', data: 'Data   ', error: 'Errors ' };
+  const width = kinds.length === 1 ? 8 : 11;
   const lines = [
     pairs(indent, ['Statistics since', fields.text('l2tp-statistics-since')]),
-    `${indent}${' '.repeat(11)}${'Packets'.padStart(8)}${'Bytes'.padStart(9)}`,
+    `${indent}${' '.repeat(width)}${'Packets'.padStart(8)}${'Bytes'.padStart(9)}`,
   ];
   for (const kind of kinds)
     for (const [way, name] of [
@@ -20,7 +25,7 @@ function counterBlock(fields: Fields, indent: string, kinds: readonly ('control'
     ] as const) {
       const packets = abbreviate(fields.number(`l2tp-${kind}-${way}-packets`)).padStart(8);
       const octets = kind === 'error' ? '' : abbreviate(fields.number(`l2tp-${kind}-${way}-bytes`)).padStart(9);
-      lines.push(`${indent}${`${label[kind]} ${name}`.padEnd(11)}${packets}${octets}`);
+      lines.push(`${indent}${`${label[kind]} ${name}`.padEnd(width)}${packets}${octets}`);
     }
   return lines;
 }
@@ -199,6 +204,88 @@ export function sessionLines(fields: Fields, level: string, indent: string): str
     pairs(inner, ['Idle time', fields.text('l2tp-idle-time')]),
     ...counterBlock(fields, inner, ALL),
   ];
+}
+
+export function* multilinkText(reply: Iterable<Element>): Generator<string> {
+  for (const information of reply) {
+    const level = information.attributes!['junos:style']!;
+    let first = true;
+    for (const entry of each(information, 'l2tp-multilink-entry')) {
+      const fields = new Fields(entry);
+      if (level === 'brief') {
+        if (first) yield 'Bundle ID  Links  Bundle endpoint';
+        first = false;
+        yield `${fields.text('l2tp-multilink-bundle-id').padStart(9)}${fields.text('l2tp-multilink-bundle-num-links').padStart(7)}  ${name(fields, 'l2tp-multilink-bundle-endpoint')}`;
+        continue;
+      }
+      const get = (tag: string): string => fields.text(`l2tp-multilink-bundle-${tag}`);
+      yield pairs(
+        '',
+        ['Bundle ID', get('id')],
+        ['Links', get('num-links')],
+        ['Bundle endpoint', name(fields, 'l2tp-multilink-bundle-endpoint')],
+      );
+      if (level !== 'statistics')
+        yield pairs('  ', ['Input MRRU', get('mrru-input')], ['Output MRRU', get('mrru-output')]);
+      if (level !== 'detail') yield* counterBlock(fields, '  ', ['data']);
+      if (level === 'extensive') {
+        yield pairs(
+          '  ',
+          ['Drop timeout', get('droptime')],
+          ['Fragment threshold', get('maxfrag')],
+          ['Minimum link MRU', get('minmru')],
+        );
+        yield pairs(
+          '  ',
+          ['Output packets', get('tx-packets')],
+          ['Transmitted fragments', get('tx-frags')],
+          ['Next transmit sequence', get('txseq')],
+        );
+        yield pairs(
+          '  ',
+          ['Reassembled packets', get('rx-packets')],
+          ['Input fragments', get('rx-frags')],
+          ['Next sequence', get('rxseq')],
+        );
+        yield pairs(
+          '  ',
+          ['Largest sequence difference', get('rx-maxdiff')],
+          ['Discarded fragments', get('rx-discarded')],
+          ['Waiting fragments', get('rx-queued')],
+        );
+        for (const link of each(entry, 'l2tp-multilink-bundle-links')) {
+          const of = new Fields(link);
+          yield pairs(
+            '  ',
+            ['Link', of.text('l2tp-multilink-bundle-link-number')],
+            ['Last sequence received', or(of.text('l2tp-multilink-bundle-link-ml-seq'), 'none')],
+            ['MRU', of.text('l2tp-multilink-bundle-link-ml-mru')],
+          );
+        }
+      }
+      for (const member of each(entry, 'l2tp-multilink-links'))
+        for (const session of each(member, 'l2tp-session-entry')) yield* sessionLines(new Fields(session), level, '  ');
+    }
+  }
+}
+
+/** One block an address: who carries its traffic and since when, then who would take over, in that order. */
+export function* redundancyText(reply: Iterable<Element>): Generator<string> {
+  for (const information of reply)
+    for (const entry of each(information, 'l2tp-redundancy-entry')) {
+      const fields = new Fields(entry);
+      yield pairs(
+        '',
+        ['Address', fields.text('l2tp-redundancy-address')],
+        ['Members', fields.text('l2tp-redundancy-member-count')],
+      );
+      yield '  Role     Tunnel  Session  Bundle  Since                     Username';
+      for (const member of each(entry, 'l2tp-redundancy-member')) {
+        const of = new Fields(member);
+        const since = or(of.text('l2tp-redundancy-active-since'), of.text('l2tp-redundancy-up-since'));
+        yield `  ${of.text('l2tp-redundancy-role').padEnd(7)}${of.text('l2tp-tunnel-local-id').padStart(8)}${of.text('l2tp-session-local-id').padStart(9)}${of.text('l2tp-multilink-bundle-id').padStart(8)}  ${since.padEnd(24)}  ${name(of, 'l2tp-session-user-name')}`.trimEnd();
+      }
+    }
 }
 
 /** `Session 28114 closed`, `Tunnel 10442 statistics cleared`: one line an entry. */

@@ -1,4 +1,4 @@
-import type { Call, Lns, LnsTunnel } from '../server/lns.ts';
+import type { Bundle, Call, Lns, LnsTunnel } from '../server/lns.ts';
 import { formatIpv4 } from '../wire/address.ts';
 import { type Element, leaf, leaves, node } from './element.ts';
 import { duration, timestamp } from './format.ts';
@@ -95,7 +95,7 @@ function summaryOf(lns: Lns, name: string): Element[] {
   for (const tunnel of lns.tunnels.values()) {
     if (tunnel.gateway.serviceInterface !== name) continue;
     tunnels++;
-    for (const call of tunnel.calls.values()) if (call.up) sessions++;
+    for (const call of tunnel.calls.values()) if (call.networkEnd.up) sessions++;
     addTraffic(sum, tunnelTraffic(lns, tunnel));
   }
   return [
@@ -198,34 +198,34 @@ export function sessionState(lns: Lns, call: Call): string {
 const AUTHENTICATION: Readonly<Record<string, string>> = {
   pap: 'PAP',
   'chap-md5': 'CHAP',
-  mschapv2: 'MS-CHAPv2',
-  'ms-chapv2': 'MS-CHAPv2',
   'mschap-v2': 'MS-CHAPv2',
 };
 
 export function sessionEntry(lns: Lns, tunnel: LnsTunnel, call: Call, level: Level): Element {
   const { local, remote } = endpoints(lns, tunnel);
-  const unit = call.unit?.unit;
-  const mode = call.unit?.dialOptions?.mode ?? 'unknown';
+  // A member link has what its bundle has.
+  const end = call.networkEnd;
+  const unit = end.unit?.unit;
+  const mode = end.unit?.dialOptions?.mode ?? 'unknown';
   const full = level === 'extensive';
   const parties = full || level === 'detail';
-  const bundleId = (call as { bundle?: { bundleId?: number } | null }).bundle?.bundleId;
   const children: Element[] = leaves({
     'l2tp-session-local-id': call.sessionId,
     'l2tp-session-remote-id': call.peerSessionId,
     'l2tp-session-remote-ip': parties ? remote : undefined,
     'l2tp-session-local-ip': parties ? local : undefined,
     'l2tp-session-state': sessionState(lns, call),
-    'l2tp-session-bundle-id': full || level === 'brief' ? bundleId : undefined,
+    'l2tp-session-bundle-id': full || level === 'brief' ? call.bundle?.id : undefined,
     'l2tp-session-user-name': call.userName,
-    'l2tp-session-own-ip': full && call.localAddress !== 0 ? formatIpv4(call.localAddress) : undefined,
-    'l2tp-session-peer-ip': full && call.address !== 0 ? formatIpv4(call.address) : undefined,
+    'l2tp-session-own-ip': full && end.localAddress !== 0 ? formatIpv4(end.localAddress) : undefined,
+    'l2tp-session-peer-ip': full && end.address !== 0 ? formatIpv4(end.address) : undefined,
     'l2tp-session-local-name': parties ? localName(lns, tunnel) : undefined,
     'l2tp-session-remote-name': parties ? tunnel.info.hostName : undefined,
     'l2tp-session-mode': level === 'brief' ? undefined : mode,
   });
   if (full) {
-    const { lcp, connected, attributes } = call;
+    const { lcp, connected } = call;
+    const { attributes } = end;
     children.push(
       leaf('l2tp-session-local-mru', lcp?.localMru ?? 0),
       leaf('l2tp-session-remote-mru', lcp?.peerMru ?? 0),
@@ -236,7 +236,7 @@ export function sessionEntry(lns: Lns, tunnel: LnsTunnel, call: Call, level: Lev
       leaf('l2tp-session-lcp-renegotiation', 'On'),
       leaf('l2tp-session-authentication', call.method === null ? 'None' : (AUTHENTICATION[call.method] ?? call.method)),
     );
-    if (call.unit?.dialOptions) children.push(leaf('l2tp-session-interface-id', call.unit.dialOptions.interfaceId));
+    if (end.unit?.dialOptions) children.push(leaf('l2tp-session-interface-id', end.unit.dialOptions.interfaceId));
     if (unit !== undefined) children.push(leaf('l2tp-session-interface-unit', unit));
     children.push(
       leaf('l2tp-session-call-serial-number', call.request.callSerialNumber),
@@ -247,7 +247,7 @@ export function sessionEntry(lns: Lns, tunnel: LnsTunnel, call: Call, level: Lev
       leaf('l2tp-session-encapsulation-overhead', 0),
       leaf('l2tp-session-cell-overhead', 'Off'),
       moment('l2tp-create-time', call.createdDate),
-      elapsed('l2tp-up-time', call.up ? performance.now() - call.upAt : 0),
+      elapsed('l2tp-up-time', end.up ? performance.now() - end.upAt : 0),
     );
     const last = lastData(lns, [call]);
     children.push(elapsed('l2tp-idle-time', last === 0 ? 0 : performance.now() - last));
@@ -257,4 +257,117 @@ export function sessionEntry(lns: Lns, tunnel: LnsTunnel, call: Call, level: Lev
     children.push(moment('l2tp-statistics-since', since), ...counterElements(traffic));
   }
   return node('l2tp-session-entry', children);
+}
+
+/** What a bundle has counted at its network: packets that were encapsulated in MP, and no others. */
+export function bundleTraffic(lns: Lns, bundle: Bundle): Traffic {
+  const { tables } = lns.plane;
+  const octets = tables.sessionCounters(bundle.networkRow);
+  const counters = tables.bundleCounters(bundle.id);
+  return {
+    ...noTraffic(),
+    dataTxPackets: counters.txPackets,
+    dataTxOctets: octets.txOctets,
+    dataRxPackets: counters.rxPackets,
+    dataRxOctets: octets.rxOctets,
+  };
+}
+/** Bundles, and with detail their member sessions. */
+export function bundles(lns: Lns, level: Level, args: Arguments): Element {
+  const id = args.get('bundle-id');
+  function* entries(): Generator<Element> {
+    for (const bundle of lns.bundles) {
+      if (id !== undefined && Number(id) !== bundle.id) continue;
+      yield bundleEntry(lns, bundle, level);
+    }
+  }
+  return node('services-l2tp-multilink-information', entries(), { 'junos:style': level });
+}
+function bundleEntry(lns: Lns, bundle: Bundle, level: Level): Element {
+  const { multilink } = bundle.network;
+  const { members } = bundle;
+  const children: Element[] = [
+    leaf('l2tp-multilink-bundle-id', bundle.id),
+    leaf('l2tp-multilink-bundle-endpoint', bundle.userName),
+    leaf('l2tp-multilink-bundle-num-links', members.length),
+  ];
+  if (level === 'detail' || level === 'extensive')
+    children.push(
+      leaf('l2tp-multilink-bundle-mrru-input', multilink.localMrru),
+      leaf('l2tp-multilink-bundle-mrru-output', multilink.peerMrru),
+    );
+  if (showsCounters(level)) {
+    const { traffic, since } = sinceBaseline(bundle, bundleTraffic(lns, bundle), bundle.createdDate);
+    const ofData = counterElements(traffic).filter(({ name }) => name.startsWith('l2tp-data-'));
+    children.push(moment('l2tp-statistics-since', since), ...ofData);
+  }
+  if (level === 'extensive') {
+    const counters = lns.plane.tables.bundleCounters(bundle.id);
+    const prefix = 'l2tp-multilink-bundle';
+    const mrus = members.map((call) => call.lcp?.peerMru ?? 0).filter((mru) => mru > 0);
+    children.push(
+      leaf(`${prefix}-mrru`, multilink.peerMrru),
+      leaf(`${prefix}-droptime`, bundle.dropTimeoutMs),
+      leaf(`${prefix}-maxfrag`, bundle.fragmentThreshold ?? 0),
+      leaf(`${prefix}-minmru`, mrus.length === 0 ? 0 : Math.min(...mrus)),
+      leaf(`${prefix}-tx-packets`, counters.txPackets),
+      leaf(`${prefix}-tx-frags`, counters.txFragments),
+      leaf(`${prefix}-txseq`, counters.nextSequence),
+      leaf(`${prefix}-rx-packets`, counters.rxPackets),
+      leaf(`${prefix}-rx-frags`, counters.rxFragments),
+      leaf(`${prefix}-rxseq`, counters.expected),
+      leaf(`${prefix}-rx-maxdiff`, counters.largestDifference),
+      leaf(`${prefix}-rx-discarded`, counters.rxDiscarded),
+      leaf(`${prefix}-rx-queued`, counters.queued),
+    );
+    for (const [link, call] of bundle.links.entries()) {
+      if (call === null) continue;
+      const last = counters.last[link];
+      children.push(
+        node(`${prefix}-links`, [
+          leaf('l2tp-multilink-bundle-link-number', link),
+          ...(last === null || last === undefined ? [] : [leaf('l2tp-multilink-bundle-link-ml-seq', last)]),
+          leaf('l2tp-multilink-bundle-link-ml-mru', call.lcp?.peerMru ?? 0),
+        ]),
+      );
+    }
+  }
+  if (level === 'detail' || level === 'extensive')
+    children.push(
+      ...members.map((call) => node('l2tp-multilink-links', [sessionEntry(lns, call.tunnel, call, level)])),
+    );
+  return node('l2tp-multilink-entry', children);
+}
+
+/** Addresses with the sessions and bundles that share them, the one that carries the traffic first. */
+export function stacks(lns: Lns, args: Arguments): Element {
+  const wanted = args.get('address');
+  const all = args.has('all') || wanted !== undefined;
+  function* entries(): Generator<Element> {
+    for (const { address, members, since } of lns.subscribers.networks.stacks(!all)) {
+      const text = formatIpv4(address);
+      if (wanted !== undefined && wanted !== text) continue;
+      const carrier = members.at(-1);
+      yield node('l2tp-redundancy-entry', [
+        leaf('l2tp-redundancy-address', text),
+        leaf('l2tp-redundancy-member-count', members.length),
+        ...[...members].reverse().map((end) => {
+          const active = end === carrier;
+          return node('l2tp-redundancy-member', [
+            leaf('l2tp-redundancy-role', active ? 'active' : 'standby'),
+            ...(end.kind === 'bundle'
+              ? [leaf('l2tp-multilink-bundle-id', (end as Bundle).id)]
+              : [
+                  leaf('l2tp-tunnel-local-id', (end as Call).tunnel.info.tunnelId),
+                  leaf('l2tp-session-local-id', (end as Call).sessionId),
+                ]),
+            ...leaves({ 'l2tp-session-user-name': end.userName, 'tunnel-group-name': end.gateway.config.name }),
+            moment('l2tp-redundancy-up-since', end.upDate ?? end.createdDate),
+            ...(active ? [moment('l2tp-redundancy-active-since', since)] : []),
+          ]);
+        }),
+      ]);
+    }
+  }
+  return node('service-l2tp-redundancy-information', entries());
 }

@@ -308,3 +308,38 @@ test('show interfaces, chassis hardware, version, uptime', async (t) => {
   assert.match(await ask('show system uptime'), /Protocols started: \S+ \S+ UTC \(00:00:\d\d ago\)/);
   assert.match(await ask('help apropos hardware'), /^show chassis hardware\n/);
 });
+
+test('show services l2tp redundancy: who carries an address, since when, and who would take over', async (t) => {
+  const pair = await pairOf(
+    t,
+    configuration({ users: 'client user { chap-secret "password"; ppp { framed-ip-address 198.51.100.9/32; } }' }),
+  );
+  const { ask, possible } = desk(pair.lns);
+  const lacs = [];
+  for (let n = 0; n < 3; n++) {
+    const lac = await pair.dial();
+    await lac.settled(5000);
+    lacs.push(lac);
+  }
+  const sessionIds = async (): Promise<string[]> =>
+    tags(await ask('show services l2tp redundancy', 'xml'), 'l2tp-session-local-id');
+  const byAge = [...pair.lns.tunnels.values()].map((one) => String([...one.calls.keys()][0]));
+  assert.deepEqual(await sessionIds(), [...byAge].reverse());
+  const text = await ask('show services l2tp redundancy');
+  assert.match(
+    text,
+    /^Address: 198\.51\.100\.9, Members: 3\n {2}Role .*\n {2}active +\d+ +\d+ {10}\w{3} \w{3} .* user\n {2}standby .*\n {2}standby .*\n$/,
+  );
+  assert.deepEqual(possible('show services l2tp redundancy address '), ['<address>', '198.51.100.9']);
+  const before = tags(await ask('show services l2tp redundancy', 'xml'), 'l2tp-redundancy-up-since');
+  await new Promise((resolve) => setTimeout(resolve, 1100));
+  await lacs[2]!.stop();
+  await pair.until(() => pair.lns.sessionsUp === 2);
+  assert.deepEqual(await sessionIds(), [byAge[1], byAge[0]]);
+  const [active] = tags(await ask('show services l2tp redundancy', 'xml'), 'l2tp-redundancy-active-since');
+  assert.ok(Date.parse(`${active} UTC`) > Date.parse(`${before[1]} UTC`), 'it carries since the other went');
+  await lacs[1]!.stop();
+  await pair.until(() => pair.lns.sessionsUp === 1);
+  assert.equal(await ask('show services l2tp redundancy'), '');
+  assert.match(await ask('show services l2tp redundancy all'), /^Address: 198\.51\.100\.9, Members: 1\n/);
+});

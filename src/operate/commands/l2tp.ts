@@ -1,8 +1,17 @@
-import type { Call, LnsTunnel } from '../../server/lns.ts';
+import type { Bundle, Call, LnsTunnel } from '../../server/lns.ts';
+import { formatIpv4 } from '../../wire/address.ts';
 import { type Element, leaf, node } from '../element.ts';
-import type { Arguments, Command, Context, Reply } from '../grammar.ts';
-import { sessions, summary, tunnels } from '../l2tp.ts';
-import { clearedText, sessionText, summaryText, tunnelText } from '../l2tp-text.ts';
+import {
+  type Arguments,
+  type Command,
+  type Context,
+  numberValue,
+  type Option,
+  type Reply,
+  textValue,
+} from '../grammar.ts';
+import { bundles, bundleTraffic, sessions, stacks, summary, tunnels } from '../l2tp.ts';
+import { clearedText, multilinkText, redundancyText, sessionText, summaryText, tunnelText } from '../l2tp-text.ts';
 import {
   INTERFACE_VALUE,
   LEVEL_OPTIONS,
@@ -25,7 +34,12 @@ function pickCalls({ target }: Context, args: Arguments): Call[] {
     for (const call of tunnel.calls.values()) if (matchesCall(call, args)) calls.push(call);
   return calls;
 }
-type Kind = 'tunnel' | 'session';
+type Kind = 'tunnel' | 'session' | 'multilink';
+const ID_TAGS = {
+  tunnel: 'l2tp-tunnel-local-id',
+  session: 'l2tp-session-local-id',
+  multilink: 'l2tp-multilink-bundle-id',
+} as const;
 const cleared = (kind: Kind, what: 'clear' | 'statistics', ids: readonly number[]): Reply => ({
   elements: [
     node(
@@ -35,7 +49,7 @@ const cleared = (kind: Kind, what: 'clear' | 'statistics', ids: readonly number[
         : [
             node(
               `l2tp-${kind}-clear-entry`,
-              ids.map((id): Element => node(what, [leaf(`l2tp-${kind}-local-id`, id)])),
+              ids.map((id): Element => node(what, [leaf(ID_TAGS[kind], id)])),
             ),
           ],
     ),
@@ -76,6 +90,21 @@ function clearSessionStatistics({ target: { lns } }: Context, picked: readonly C
   );
 }
 
+const BUNDLE_FILTER: Option = {
+  keyword: 'bundle-id',
+  help: 'Bundle number',
+  choice: 'filter',
+  value: numberValue('bundle-id', 1, 65536, function* ({ lns }) {
+    for (const bundle of lns.bundles) yield [String(bundle.id), bundle.userName] as const;
+  }),
+};
+const pickBundles = ({ target }: Context, args: Arguments): Bundle[] =>
+  [...target.lns.bundles].filter(({ id }) => !args.has('bundle-id') || Number(args.get('bundle-id')) === id);
+const STACK_ADDRESS = textValue('address', function* ({ lns }) {
+  for (const { address, members } of lns.subscribers.networks.stacks())
+    yield [formatIpv4(address), `${members.length} members`] as const;
+});
+
 /** `show` and `clear services l2tp`. */
 export const L2TP_COMMANDS: readonly Command[] = [
   {
@@ -108,6 +137,55 @@ export const L2TP_COMMANDS: readonly Command[] = [
     privilege: 'view',
     options: [...LEVEL_OPTIONS, USER_FILTER],
     run: (args, { target }) => ({ elements: [sessions(target.lns, levelOf(args), args)], text: sessionText }),
+  },
+  {
+    words: 'show services l2tp multilink',
+    help: 'Show L2TP multilink bundles',
+    privilege: 'view',
+    options: [...LEVEL_OPTIONS, BUNDLE_FILTER],
+    run: (args, { target }) => ({ elements: [bundles(target.lns, levelOf(args), args)], text: multilinkText }),
+  },
+  {
+    words: 'show services l2tp redundancy',
+    help: 'Show remote addresses that several sessions or bundles share',
+    privilege: 'view',
+    options: [
+      { keyword: 'all', help: 'Addresses of one session, too', choice: 'filter' },
+      { keyword: 'address', help: 'One remote address', value: STACK_ADDRESS, choice: 'filter' },
+    ],
+    run: (args, { target }) => ({ elements: [stacks(target.lns, args)], text: redundancyText }),
+  },
+  {
+    words: 'clear services l2tp multilink',
+    help: 'Close L2TP multilink bundles and their sessions',
+    privilege: 'clear',
+    options: orAll([BUNDLE_FILTER], 'Close all bundles'),
+    required: 'filter',
+    run: (args, context) =>
+      cleared(
+        'multilink',
+        'clear',
+        pickBundles(context, args)
+          .map(({ id }) => id)
+          .filter((id) => context.target.lns.clearBundle(id)),
+      ),
+  },
+  {
+    words: 'clear services l2tp multilink statistics',
+    help: 'Clear statistics of L2TP multilink bundles',
+    privilege: 'clear',
+    options: orAll([BUNDLE_FILTER], 'Clear statistics of all bundles'),
+    required: 'filter',
+    run: (args, context) => {
+      const { lns } = context.target;
+      const picked = pickBundles(context, args);
+      for (const bundle of picked) setBaseline(bundle, bundleTraffic(lns, bundle));
+      return cleared(
+        'multilink',
+        'statistics',
+        picked.map(({ id }) => id),
+      );
+    },
   },
   {
     words: 'clear services l2tp tunnel',

@@ -21,8 +21,9 @@ function sessionsByUnit(lns: Lns): Map<string, number> {
   const counts = new Map<string, number>();
   for (const tunnel of lns.tunnels.values())
     for (const call of tunnel.calls.values()) {
-      if (call.unit === null || !call.up) continue;
-      const name = `${tunnel.gateway.serviceInterface.split('.')[0]}.${call.unit.unit}`;
+      const { unit, up } = call.networkEnd;
+      if (unit === null || !up) continue;
+      const name = `${tunnel.gateway.serviceInterface.split('.')[0]}.${unit.unit}`;
       counts.set(name, (counts.get(name) ?? 0) + 1);
     }
   return counts;
