@@ -9,7 +9,7 @@ import { OperatorConversation } from '../operate/conversation.ts';
 import { Operator } from '../operate/operator.ts';
 import { platformByName } from '../platform/platform.ts';
 import { Lns, type NetBackEnd } from '../server/lns.ts';
-import { lineLog } from '../server/log.ts';
+import { type Log, lineLog } from '../server/log.ts';
 import { defaultSocketPath, serveCli } from '../server/socket.ts';
 import { readVersion } from './version.ts';
 
@@ -39,6 +39,22 @@ export function check(file: string, options: { platform: string }): void {
   else console.log('configuration check succeeds');
 }
 
+/** Puts the file in force as it is now; where it is not valid, or cannot be, all stays as it was and the log says why. */
+async function reload(file: string, platform: string, lns: Lns, log: Log): Promise<void> {
+  try {
+    const { config, diagnostics } = loadConfig(readFileSync(file, 'utf8'), platform);
+    if (diagnostics.length > 0) console.error(formatDiagnostics(diagnostics, file));
+    if (config === null) {
+      const [first] = diagnostics.filter((one) => one.severity === 'error');
+      log('error', 'configuration-rejected', { file, line: first?.line, reason: first?.message });
+      return;
+    }
+    await lns.reconfigure(config);
+  } catch (error) {
+    log('error', 'configuration-rejected', { file, reason: (error as Error).message });
+  }
+}
+
 /** Runs until SIGTERM or SIGINT, which end every tunnel with a StopCCN. */
 export async function run(file: string, options: RunOptions): Promise<void> {
   const config = readConfig(file, options.platform);
@@ -61,14 +77,27 @@ export async function run(file: string, options: RunOptions): Promise<void> {
     },
     refused: (reason, uid) => log('warning', 'cli-refused', { reason, uid }),
   });
+  // SIGHUP: the file is read again, as often as the signal comes. What is wrong with it changes nothing.
+  let reloading: Promise<void> = Promise.resolve();
+  let started: () => void;
+  const ready = new Promise<void>((resolve) => {
+    started = resolve;
+  });
+  const onHangUp = (): void => {
+    reloading = reloading.then(() => ready).then(() => reload(file, options.platform, lns, log));
+  };
+  process.on('SIGHUP', onHangUp);
   const ended = new Promise<string>((resolve) => {
     process.once('SIGTERM', () => resolve('SIGTERM'));
     process.once('SIGINT', () => resolve('SIGINT'));
   });
   try {
     await lns.start();
+    started!();
     log('info', 'commands', { socket: socketPath });
     log('notice', 'stopping', { signal: await ended });
+    process.off('SIGHUP', onHangUp);
+    await reloading;
     await lns.stop();
   } finally {
     await commands.close();

@@ -5,9 +5,9 @@ import type { PoolConfig } from './types.ts';
  * memory follows use.
  */
 export class AddressPool {
-  readonly config: PoolConfig;
+  #config: PoolConfig;
   /** Addresses of the pool that are not for it to give: fixed ones of users. */
-  readonly #reserved: ReadonlySet<number>;
+  #reserved: ReadonlySet<number>;
   #next: number;
   readonly #used = new Set<number>();
   /** Addresses given by others (RADIUS), and their users. */
@@ -19,18 +19,21 @@ export class AddressPool {
   #head = 0;
 
   constructor(config: PoolConfig, reserved: ReadonlySet<number>) {
-    this.config = config;
+    this.#config = config;
     this.#reserved = reserved;
     this.#next = config.first;
+  }
+  get config(): PoolConfig {
+    return this.#config;
   }
   get inUse(): number {
     return this.#used.size;
   }
   get size(): number {
-    return this.config.last - this.config.first + 1;
+    return this.#config.last - this.#config.first + 1;
   }
   contains(address: number): boolean {
-    return address >= this.config.first && address <= this.config.last;
+    return address >= this.#config.first && address <= this.#config.last;
   }
   /** @returns an address as a 32-bit number, null where none is free */
   allocate(): number | null {
@@ -46,7 +49,7 @@ export class AddressPool {
     }
   }
   #nextFree(): number | null {
-    while (this.#next <= this.config.last) {
+    while (this.#next <= this.#config.last) {
       const address = this.#next++;
       if (!this.#reserved.has(address)) return address;
     }
@@ -61,6 +64,21 @@ export class AddressPool {
   release(address: number): void {
     if (this.#used.delete(address)) this.#returned.push(address);
   }
+  /**
+   * Takes up another range and begins anew: it knows of no address in use until each that somebody holds is taken
+   * again (`take`), wherever he had it from.
+   */
+  reconfigure(config: PoolConfig, reserved: ReadonlySet<number>): void {
+    this.#config = config;
+    this.#reserved = reserved;
+    this.#next = config.first;
+    this.#used.clear();
+    this.#taken.clear();
+    this.#passedOver.clear();
+    this.#returned = [];
+    this.#head = 0;
+  }
+
   /** Somebody else gave the address to a user: until all of them have given it back, it is not for this pool to give. */
   take(address: number): void {
     if (this.contains(address)) this.#taken.set(address, (this.#taken.get(address) ?? 0) + 1);

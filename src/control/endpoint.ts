@@ -905,6 +905,10 @@ export class ControlEndpoint {
   /** Ends all tunnels and lets no more in. The endpoint is done when `settled`. */
   shutdown(fault: Fault, now: number, out: ControlAction[]): void {
     this.#shutdown = fault;
+    this.closeAll(fault, now, out);
+  }
+  /** Ends all tunnels; those to come are judged as ever. */
+  closeAll(fault: Fault, now: number, out: ControlAction[]): void {
     for (const tunnel of [...this.#tunnels.values()]) this.closeTunnel(tunnel.localId, fault, now, out);
   }
   /** Has every StopCCN been acknowledged? */

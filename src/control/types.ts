@@ -145,6 +145,7 @@ export interface EndpointLimits {
 }
 
 export interface EndpointOptions {
+  /** Told to peers; read anew for each. */
   readonly hostName: string;
   readonly vendorName: string;
   /** Firmware Revision AVP. */

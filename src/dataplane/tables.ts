@@ -563,6 +563,11 @@ export class Tables {
   get epoch(): number {
     return this.#epoch();
   }
+  /** Begins a new epoch. Once `shardsPassed` of it, no shard works with what it saw before. */
+  nextEpoch(): number {
+    const at = (this.#plan.parts[layout.PART_CONTROL]!.offset + layout.CONTROL_EPOCH) >>> 2;
+    return (Atomics.add(this.#words, at, 1) + 1) >>> 0;
+  }
   shardsPassed(epoch: number): boolean {
     return ((this.#passedEpoch() - epoch) | 0) >= 0;
   }

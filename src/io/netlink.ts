@@ -9,6 +9,7 @@ const NLM_F_REPLACE = 0x100;
 const NLM_F_CREATE = 0x400;
 const RTM_NEWLINK = 16;
 const RTM_NEWADDR = 20;
+const RTM_DELADDR = 21;
 const RTM_NEWROUTE = 24;
 const RTM_DELROUTE = 25;
 const IFLA_MTU = 4;
@@ -62,20 +63,20 @@ export class Netlink {
     );
   }
   addAddress(index: number, address: string, length: number): void {
+    this.#address(RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, index, address, length);
+  }
+  /** Takes an address away. One that is gone already is no error. */
+  deleteAddress(index: number, address: string, length: number): void {
+    this.#address(RTM_DELADDR, 0, index, address, length, [99 /* EADDRNOTAVAIL */]);
+  }
+  #address(type: number, flags: number, index: number, address: string, length: number, ignore: number[] = []): void {
     const { family, octets } = parsePrefix({ address, length });
     const body = new Uint8Array([family, length, 0, 0, 0, 0, 0, 0]);
     new DataView(body.buffer).setInt32(4, index, true);
     this.#request(
-      [
-        message(
-          RTM_NEWADDR,
-          NLM_F_CREATE | NLM_F_REPLACE,
-          body,
-          attribute(IFA_LOCAL, octets),
-          attribute(IFA_ADDRESS, octets),
-        ),
-      ],
+      [message(type, flags, body, attribute(IFA_LOCAL, octets), attribute(IFA_ADDRESS, octets))],
       `address ${address}/${length}`,
+      ignore,
     );
   }
   /** Adds routes through a device, many a system call. An existing one is replaced. */

@@ -77,6 +77,12 @@ export class Tun {
       throw error;
     }
   }
+  addAddress(address: string): void {
+    this.#netlink.addAddress(this.index, address, 32);
+  }
+  deleteAddress(address: string): void {
+    this.#netlink.deleteAddress(this.index, address, 32);
+  }
   addRoutes(prefixes: readonly Prefix[]): void {
     this.#netlink.addRoutes(this.index, prefixes);
   }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { SubscriberAttributes } from '../aaa/types.ts';
+import type { TunnelGroup } from '../config/types.ts';
 import { type BundleAction, BundleNetwork, bundleKey, mismatch } from '../ppp/bundle.ts';
 import type { AddressAssignment, LcpResult, MultilinkOptions, MultilinkResult, PppEnd } from '../ppp/types.ts';
 import { ENDPOINT_LOCAL } from '../wire/lcp.ts';
@@ -24,6 +25,8 @@ export class Bundle extends NetworkEnd {
   readonly networkRow: number;
   readonly key: string;
   readonly gateway: Gateway;
+  /** That of its first link. */
+  group: TunnelGroup;
   readonly network: BundleNetwork;
   /** By place in the bundle, null where a link has left. */
   readonly links: (Call | null)[] = Array.from({ length: LINKS_MAX }, () => null);
@@ -44,6 +47,7 @@ export class Bundle extends NetworkEnd {
     this.networkRow = rows.network;
     this.key = key;
     this.gateway = first.gateway;
+    this.group = first.group;
     this.userName = first.userName;
     this.method = first.method;
     this.attributes = first.attributes;
@@ -61,7 +65,7 @@ export class Bundle extends NetworkEnd {
     return this.links.filter((link) => link !== null);
   }
   get logFields() {
-    return { group: this.gateway.config.name, bundle: this.id };
+    return { group: this.group.name, bundle: this.id };
   }
   get label(): string {
     return `bundle ${this.id}`;

@@ -12,7 +12,13 @@ import type { Fields } from './log.ts';
 
 /** A local gateway: the endpoint of its tunnels, and its sockets. */
 export interface Gateway {
-  readonly config: TunnelGroup;
+  /** The group that tunnels to come belong to; of a gateway that no longer serves, the last one. */
+  config: TunnelGroup;
+  /** A group has this address. Otherwise it refuses everybody, until it is closed. */
+  serving: boolean;
+  /** IPv4 in text. */
+  readonly address: string;
+  /** Its socket group. */
   readonly index: number;
   readonly endpoint: ControlEndpoint;
   port: number;
@@ -25,9 +31,11 @@ export interface Gateway {
 /** A tunnel that is open. */
 export interface LnsTunnel {
   readonly info: TunnelInfo;
-  readonly gateway: TunnelGroup;
+  /** Its group as it was when the tunnel was set up, but for what a change gives to sessions to come. */
+  gateway: TunnelGroup;
+  readonly at: Gateway;
   readonly row: number;
-  readonly client: TunnelClient;
+  client: TunnelClient;
   readonly openedAt: number;
   readonly openedDate: Date;
   readonly calls: Map<number, Call>;
@@ -83,6 +91,8 @@ export abstract class NetworkEnd implements Timed {
   /** What names it in a log line, and in words. */
   abstract get logFields(): Fields;
   abstract get label(): string;
+  /** Its tunnel group. */
+  abstract group: TunnelGroup;
 }
 
 /** A call: one PPP session in a tunnel. */
@@ -126,7 +136,7 @@ export class Call extends NetworkEnd {
     return this.row;
   }
   get logFields(): Fields {
-    return { group: this.gateway.config.name, tunnel: this.tunnel.info.tunnelId, session: this.sessionId };
+    return { group: this.group.name, tunnel: this.tunnel.info.tunnelId, session: this.sessionId };
   }
   get label(): string {
     return `session ${this.tunnel.info.tunnelId}/${this.sessionId}`;
@@ -134,6 +144,9 @@ export class Call extends NetworkEnd {
   /** Who has the address: itself, or its bundle. */
   get networkEnd(): NetworkEnd {
     return this.bundle ?? this;
+  }
+  get group(): TunnelGroup {
+    return this.tunnel.gateway;
   }
 }
 

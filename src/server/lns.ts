@@ -3,20 +3,20 @@ import { LocalAaa } from '../aaa/local.ts';
 import type { Aaa } from '../aaa/types.ts';
 import type { LnsConfig, TunnelClient, TunnelGroup } from '../config/types.ts';
 import { ControlEndpoint } from '../control/endpoint.ts';
-import type { CallRequest, Cause, ControlAction, TunnelInfo, TunnelPolicy } from '../control/types.ts';
+import type { CallRequest, Cause, ControlAction, Refusal, TunnelInfo, TunnelPolicy } from '../control/types.ts';
 import { WasmCrypto } from '../dataplane/crypto.ts';
 import { ConfigError } from '../errors.ts';
-import * as layout from '../generated/layout.ts';
 import { type Ffi, openFfi } from '../io/ffi.ts';
-import type { Prefix } from '../io/netlink.ts';
 import { type RungSwitches, Rungs } from '../io/rungs.ts';
 import { Ticker } from '../io/ticker.ts';
 import { Tun } from '../io/tun.ts';
-import { adoptSocket, DatagramSender, openDgram, openSocketGroup } from '../io/udp.ts';
+import { DatagramSender } from '../io/udp.ts';
 import { decodeSockaddr, encodeSockaddr, formatIpv4, type PeerAddress } from '../wire/address.ts';
 import { type RandomSource, SystemRandom } from '../wire/random.ts';
 import type { Bundles } from './bundles.ts';
 import { Call, type Gateway, type LnsTunnel } from './call.ts';
+import { type ChangeReport, Changes, type ChangeTarget, unitAddresses } from './change.ts';
+import { Gateways } from './gateways.ts';
 import { TunnelIdPool } from './ids.ts';
 import type { Log } from './log.ts';
 import { Plane } from './plane.ts';
@@ -60,16 +60,13 @@ const SHUTDOWN_MS = 3000;
 
 /** The L2TP network server: drives the control plane, PPP and the data plane, and performs what they ask for. */
 export class Lns {
-  readonly config: LnsConfig;
+  /** In force. */
+  config: LnsConfig;
   readonly options: LnsOptions;
   readonly startedAt = new Date();
   plane!: Plane;
-  /** Gateway addresses and the ports they listen on. */
-  readonly listening: PeerAddress[] = [];
   /** Control messages without effect, by reason. */
   readonly discards = new Map<string, number>();
-  /** What the kernel granted the sockets, in octets; 0 with the portable access side. */
-  receiveBufferOctets = 0;
   readonly #random: RandomSource = new SystemRandom();
   readonly #crypto = new WasmCrypto();
   /** Control messages of all tunnels since the start. */
@@ -79,7 +76,8 @@ export class Lns {
   /** Which rungs of the I/O ladder are in use. */
   readonly rungs: Rungs;
   readonly #sender: DatagramSender | null;
-  readonly #gateways: Gateway[] = [];
+  readonly #gateways: Gateways;
+  readonly #changes: Changes;
   readonly #tunnels = new Map<number, LnsTunnel>();
   #tun: Tun | null = null;
   #routes: HostRoutes | null = null;
@@ -100,6 +98,17 @@ export class Lns {
     this.rungs = Rungs.probe(this.#ffi, options.rungs);
     this.#ids = new TunnelIdPool(this.#random, options.shards, this.rungs.has('gro'));
     this.#sender = this.#ffi === null ? null : new DatagramSender(this.#ffi);
+    this.#gateways = new Gateways({
+      ffi: this.#ffi,
+      shards: options.shards,
+      gro: this.rungs.has('gro'),
+      port: options.port,
+      plane: () => this.plane,
+      log: options.log,
+      endpoint: (gateway) => this.#endpoint(gateway),
+      control: (gateway, octets, source) => this.#guarded(() => this.#control(gateway, octets, source)),
+    });
+    this.#changes = new Changes(this.#changeTarget());
     this.subscribers = new Subscribers({
       config,
       plane: () => this.plane,
@@ -131,8 +140,8 @@ export class Lns {
     try {
       if (net === 'tun' && this.#ffi === null)
         throw new ConfigError('--net tun needs Linux and the koffi module; --net embedded works everywhere');
-      for (const [index, group] of this.config.tunnelGroups.entries()) this.#gateways.push(this.#gateway(group, index));
-      if (this.#ffi !== null) this.#openSteered(this.#ffi);
+      for (const group of this.config.tunnelGroups) this.#gateways.open(group);
+      const gateways = [...this.#gateways];
       if (net === 'tun') this.#openTun(this.#ffi!);
       this.plane = await Plane.open({
         tunnels: this.options.tunnels ?? 65535,
@@ -141,8 +150,8 @@ export class Lns {
         shards,
         ffi: this.#ffi,
         sockets: Array.from({ length: this.#ffi === null ? 0 : shards }, (_, shard) => ({
-          fds: this.#gateways.map((gateway) => gateway.shardFds[shard]!),
-          listens: this.#gateways.map((gateway) => gateway.index),
+          fds: gateways.map((gateway) => gateway.shardFds[shard]!),
+          listens: gateways.map((gateway) => gateway.index),
         })),
         core: net,
         tun: this.#tun?.fds ?? [],
@@ -151,106 +160,105 @@ export class Lns {
         gro: this.rungs.has('gro'),
         events: {
           frame: (row, frame) => this.#guarded(() => this.subscribers.frame(row, frame)),
-          control: (octets, sockaddr, group) => this.#control(this.#gateways[group]!, octets, decodeSockaddr(sockaddr)),
+          control: (octets, sockaddr, group) => {
+            const gateway = this.#gateways.byIndex(group);
+            if (gateway !== undefined) this.#guarded(() => this.#control(gateway, octets, decodeSockaddr(sockaddr)));
+          },
           datagram: (octets, sockaddr, group) => {
             const to = decodeSockaddr(sockaddr);
-            this.#gateways[group]!.socket?.send(octets, to.port, to.address);
+            this.#gateways.byIndex(group)?.socket?.send(octets, to.port, to.address);
           },
           drained: () => this.#settle(),
           failed: (shard, reason) =>
             log('error', 'shard-failed', { shard, reason: (reason as Error | undefined)?.message ?? String(reason) }),
         },
       });
-      for (const gateway of this.#gateways) await this.#listen(gateway);
+      for (const gateway of gateways) await this.#gateways.listen(gateway);
     } catch (error) {
       await this.#release();
       throw error;
     }
-    for (const { address, port } of this.listening) log('info', 'listening', { address, port });
+    for (const { config, address, port } of this.#gateways)
+      log('info', 'listening', { group: config.name, address, port });
     log('notice', 'ready', {
-      gateways: this.#gateways.length,
+      gateways: this.#gateways.count,
       shards,
       net,
       device: this.#tun?.name,
       access: this.#ffi === null ? 'dgram' : 'ffi',
       rungs: this.rungs.inUse,
       without: this.rungs.missing,
-      socketBuffer: this.receiveBufferOctets || undefined,
+      socketBuffer: this.#gateways.receiveBufferOctets || undefined,
     });
   }
 
-  #gateway(config: TunnelGroup, index: number): Gateway {
-    const endpoint = new ControlEndpoint({
-      hostName: config.gatewayName ?? this.config.hostName ?? hostname(),
+  /** Gateway addresses and the ports they listen on. */
+  get listening(): PeerAddress[] {
+    return [...this.#gateways].filter(({ serving }) => serving).map(({ address, port }) => ({ address, port }));
+  }
+
+  #endpoint(gateway: () => Gateway): ControlEndpoint {
+    const lns = this;
+    return new ControlEndpoint({
+      get hostName() {
+        return gateway().config.gatewayName ?? lns.config.hostName ?? hostname();
+      },
       vendorName: VENDOR_NAME,
       firmwareRevision: FIRMWARE_REVISION,
       crypto: this.#crypto,
       random: this.#random,
       ids: this.#ids,
       limits: { halfOpen: HALF_OPEN_MAX, halfOpenPerSource: HALF_OPEN_PER_SOURCE_MAX },
-      authorize: ({ hostName }) => {
-        const client = config.tunnelProfile.clients.get(hostName) ?? config.tunnelProfile.clients.get('*');
-        if (client === undefined)
-          return { refuse: true, resultCode: 4, errorCode: 0, message: 'this LAC is not known here' };
-        return policyOf(config, client);
-      },
+      authorize: (request) => this.#authorize(gateway(), request.hostName),
       lastHeard: (tunnelId) => {
         const tunnel = this.#tunnels.get(tunnelId);
         return tunnel === undefined ? 0 : this.plane.tables.tunnelLastHeard(tunnel.row);
       },
     });
-    return { config, index, endpoint, port: this.options.port, socket: null, fd: -1, shardFds: [] };
   }
-
-  #openSteered(ffi: Ffi): void {
-    for (const gateway of this.#gateways) {
-      const address = { address: gateway.config.localGateway, port: this.options.port };
-      const group = openSocketGroup(ffi, address, this.options.shards, this.rungs.has('gro'));
-      gateway.port = group.port;
-      gateway.fd = group.fds[0]!;
-      gateway.shardFds = group.fds.slice(1);
-      this.receiveBufferOctets = group.receiveBufferOctets;
-    }
-  }
-
-  async #listen(gateway: Gateway): Promise<void> {
-    const { localGateway } = gateway.config;
-    const socket =
-      gateway.fd >= 0
-        ? await adoptSocket(gateway.fd, localGateway)
-        : await openDgram({ address: localGateway, port: this.options.port });
-    gateway.socket = socket;
-    gateway.port = socket.address().port;
-    const padded = new Uint8Array(layout.SOCKADDR_SIZE);
-    socket.on('message', (octets, from) => {
-      // Data goes on to its shard: the portable access side has one socket for everything, and a run of datagrams that
-      // begins with a control message comes here whole.
-      if (octets.length >= 6 && (octets[0]! & 0x80) === 0) {
-        const at = (octets[0]! & 0x40) !== 0 ? 4 : 2;
-        padded.fill(0);
-        padded.set(encodeSockaddr(from));
-        this.plane.deal(((octets[at]! << 8) | octets[at + 1]!) % this.options.shards, octets, padded, gateway.index);
-      } else this.#guarded(() => this.#control(gateway, octets, { address: from.address, port: from.port }));
-    });
-    socket.on('error', (error) => this.options.log('error', 'socket', { reason: error.message }));
-    this.listening.push({ address: localGateway, port: gateway.port });
+  #authorize({ config, serving }: Gateway, hostName: string): TunnelPolicy | Refusal {
+    if (!serving) return { refuse: true, resultCode: 6, errorCode: 0, message: 'no tunnel group is here any more' };
+    const client = config.tunnelProfile.clients.get(hostName) ?? config.tunnelProfile.clients.get('*');
+    if (client === undefined)
+      return { refuse: true, resultCode: 4, errorCode: 0, message: 'this LAC is not known here' };
+    return policyOf(config, client);
   }
 
   #openTun(ffi: Ffi): void {
-    const own = new Set<number>();
-    for (const group of this.config.tunnelGroups)
-      for (const unit of group.units) if (unit.address !== null) own.add(unit.address);
     this.#tun = Tun.open(ffi, {
       name: this.options.tun,
       queues: this.options.shards,
       mtu: MTU,
-      addresses: [...own].map(formatIpv4),
+      addresses: [...unitAddresses(this.config)].map(formatIpv4),
     });
-    const routes: Prefix[] = [];
-    for (const pool of this.config.pools.values())
-      for (const prefix of pool.prefixes) routes.push({ address: formatIpv4(prefix.address), length: prefix.length });
-    this.#tun.addRoutes(routes);
-    this.#routes = new HostRoutes(this.#tun, () => this.config.pools.values(), this.options.log);
+    this.#routes = new HostRoutes(this.#tun, this.config.pools.values(), this.options.log);
+  }
+
+  #changeTarget(): ChangeTarget {
+    const lns = this;
+    return {
+      get config() {
+        return lns.config;
+      },
+      set config(next) {
+        lns.config = next;
+      },
+      get subscribers() {
+        return lns.subscribers;
+      },
+      get tun() {
+        return lns.#tun;
+      },
+      get routes() {
+        return lns.#routes;
+      },
+      gateways: this.#gateways,
+      tunnels: this.#tunnels,
+      log: this.options.log,
+      closeAll: (gateway, end) =>
+        this.#close(gateway, (out) => gateway.endpoint.closeAll({ ...end, errorCode: 0 }, this.#now(), out)),
+      disconnect: (call, resultCode, message) => this.#disconnect(call, resultCode, 0, message),
+    };
   }
 
   /** A fault of ours in one message must not take every other session with it: it is logged whole. */
@@ -373,6 +381,7 @@ export class Lns {
     this.#tunnels.set(info.tunnelId, {
       info,
       gateway: gateway.config,
+      at: gateway,
       row,
       client: info.policy.tag as TunnelClient,
       openedAt: now,
@@ -457,7 +466,7 @@ export class Lns {
     tunnel.calls.delete(sessionId);
     const wasUp = this.subscribers.remove(call);
     this.options.log('info', wasUp ? 'session-down' : 'session-failed', {
-      group: call.gateway.config.name,
+      group: call.group.name,
       tunnel: tunnelId,
       session: sessionId,
       user: call.userName,
@@ -501,7 +510,18 @@ export class Lns {
     }
     this.subscribers.handleTimeout(now);
     this.plane.tables.reclaim();
+    this.#changes.closeRetired();
     this.#settle();
+  }
+
+  /**
+   * Puts another configuration in force (`Changes.apply`).
+   * @throws SystemError with what could not be had; nothing has changed then
+   */
+  async reconfigure(next: LnsConfig): Promise<ChangeReport> {
+    const report = await this.#changes.apply(next);
+    this.#settle();
+    return report;
   }
 
   // For show and clear.
@@ -527,7 +547,7 @@ export class Lns {
     return true;
   }
   endpointOf(tunnel: LnsTunnel): ControlEndpoint {
-    return this.#gateways.find((gateway) => gateway.config === tunnel.gateway)!.endpoint;
+    return tunnel.at.endpoint;
   }
   /** Ends a session as the operator's doing. @returns whether it was there */
   clearSession(tunnelId: number, sessionId: number): boolean {
@@ -539,7 +559,7 @@ export class Lns {
   }
   /** Ends a tunnel likewise. */
   clearTunnel(tunnelId: number): boolean {
-    const gateway = this.#gateways.find((one) => one.config === this.#tunnels.get(tunnelId)?.gateway);
+    const gateway = this.#tunnels.get(tunnelId)?.at;
     if (gateway === undefined) return false;
     this.#close(gateway, (out) =>
       gateway.endpoint.closeTunnel(
@@ -556,12 +576,13 @@ export class Lns {
   async stop(): Promise<void> {
     if (this.#stopping) return;
     this.#stopping = true;
+    await this.#changes.stop();
     const deadline = this.#now() + SHUTDOWN_MS;
     for (const gateway of this.#gateways)
       this.#close(gateway, (out) =>
         gateway.endpoint.shutdown({ resultCode: 6, errorCode: 0, message: 'shutting down' }, this.#now(), out),
       );
-    while (this.#now() < deadline && this.#gateways.some((gateway) => !gateway.endpoint.settled))
+    while (this.#now() < deadline && [...this.#gateways].some((gateway) => !gateway.endpoint.settled))
       await new Promise((resolve) => setTimeout(resolve, 10));
     await new Promise((resolve) => setImmediate(resolve));
     await this.#release();
@@ -573,14 +594,7 @@ export class Lns {
     await this.plane?.close();
     this.#tun?.close();
     this.#tun = null;
-    for (const gateway of this.#gateways) {
-      if (gateway.socket !== null) gateway.socket.close();
-      else if (gateway.fd >= 0) this.#ffi!.close(gateway.fd);
-      gateway.socket = null;
-      for (const fd of gateway.shardFds) this.#ffi!.close(fd);
-      gateway.shardFds = [];
-      gateway.fd = -1;
-    }
+    this.#gateways.release();
   }
 }
 

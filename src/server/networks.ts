@@ -8,7 +8,7 @@ import { octets32 } from '../wire/ppp.ts';
 import type { NetworkEnd } from './call.ts';
 import type { Log } from './log.ts';
 import type { HostRoutes } from './routes.ts';
-import { Units } from './units.ts';
+import { Units, unitIn } from './units.ts';
 
 /** Sessions and bundles that share a remote address, in the order they came up: the last carries the traffic. */
 export interface AddressStack {
@@ -33,6 +33,8 @@ export interface NetworksOptions {
 export class Networks {
   readonly #options: NetworksOptions;
   readonly #pools = new Map<string, AddressPool>();
+  /** What the pools were made of. */
+  #fingerprint: string;
   readonly #units = new Units();
   readonly #stacks = new Map<number, { members: NetworkEnd[]; since: Date }>();
 
@@ -40,12 +42,13 @@ export class Networks {
     this.#options = options;
     const { config } = options;
     const reserved = reservedAddresses(config);
+    this.#fingerprint = fingerprint(config, reserved);
     for (const pool of config.pools.values()) this.#pools.set(pool.name, new AddressPool(pool, reserved));
   }
 
   /** Unit and address for a session or bundle. @returns null: there is no address; a text: there is no unit, and why */
   assign(end: NetworkEnd, attributes: SubscriberAttributes): AddressAssignment | null | string {
-    const { config: group } = end.gateway;
+    const { group } = end;
     const { ppp } = attributes;
     end.attributes = attributes;
     this.releaseAddress(end);
@@ -83,7 +86,7 @@ export class Networks {
     if (pool !== undefined && address !== null) end.pool = pool;
     else
       this.#options.log('warning', pool === undefined ? 'pool-unknown' : 'pool-exhausted', {
-        group: end.gateway.config.name,
+        group: end.group.name,
         pool: name,
         user: end.userName,
       });
@@ -94,6 +97,30 @@ export class Networks {
     end.pool = null;
     if (end.taken !== null) for (const pool of this.#pools.values()) pool.giveBack(end.taken);
     end.taken = null;
+  }
+  /** Takes up another configuration: pools and units. What those of `among` hold they keep, and nobody else gets it. */
+  reconfigure(config: LnsConfig, among: Iterable<NetworkEnd>): void {
+    const ends = [...among];
+    for (const end of ends)
+      if (end.unit !== null) end.unit = unitIn(config, end.group.serviceInterface, end.unit) ?? end.unit;
+    const reserved = reservedAddresses(config);
+    const known = fingerprint(config, reserved);
+    // Pools that stay as they are keep their order of the longest unused.
+    if (known === this.#fingerprint) return;
+    this.#fingerprint = known;
+    for (const name of this.#pools.keys()) if (!config.pools.has(name)) this.#pools.delete(name);
+    for (const pool of config.pools.values()) {
+      const before = this.#pools.get(pool.name);
+      if (before === undefined) this.#pools.set(pool.name, new AddressPool(pool, reserved));
+      else before.reconfigure(pool, reserved);
+    }
+    for (const end of ends) {
+      // Whichever pool gave it: the pools have it now as an address that is not theirs to give.
+      const held = end.taken ?? (end.pool === null ? null : end.address);
+      end.pool = null;
+      end.taken = held;
+      if (held !== null) for (const pool of this.#pools.values()) pool.take(held);
+    }
   }
   /** The end is gone: its unit is free for another. */
   releaseUnit(end: NetworkEnd): void {
@@ -172,6 +199,10 @@ function mappedAddress(address: number): Uint8Array {
   octets.set(octets32(address), 12);
   return octets;
 }
+
+/** All that the pools depend on. */
+const fingerprint = (config: LnsConfig, reserved: ReadonlySet<number>): string =>
+  JSON.stringify([[...config.pools.values()], [...reserved]]);
 
 /** Addresses that no pool may give: those of units, and those fixed for a user. */
 function reservedAddresses(config: LnsConfig): Set<number> {

@@ -53,6 +53,12 @@ interface BundleChange {
 }
 const NOTHING = new Uint8Array(0);
 const BACKLOG_MS = 2;
+/** Room for socket groups that are added while the shards run. */
+const SOCKET_GROUPS = 1024;
+const EPOLLIN = 1;
+const EPOLL_CTL_ADD = 1;
+const EPOLL_CTL_DEL = 2;
+const EPOLL_EVENT_SIZE = 12;
 
 /** Counters of one shard. */
 export interface ShardCounters {
@@ -82,6 +88,9 @@ export class Plane {
   readonly #inject: Ring[];
   readonly #accessIn: Ring[];
   readonly #accessOut: Ring[];
+  /** By shard: descriptors by socket group, and its epoll descriptor; shared with it. */
+  readonly #sockets: readonly Int32Array[];
+  readonly #epolls: readonly Int32Array[];
   readonly #wakeFds: number[];
   readonly #wakeBuffer: BigUint64Array;
   readonly #wakeAddress: number;
@@ -130,6 +139,14 @@ export class Plane {
     this.#accessIn = rings(layout.PART_RING_ACCESS_IN);
     this.#accessOut = rings(layout.PART_RING_ACCESS_OUT);
     const { ffi } = options;
+    this.#epolls = Array.from({ length: options.shards }, () => new Int32Array(new SharedArrayBuffer(4)).fill(-1));
+    this.#sockets = Array.from({ length: options.shards }, (_, shard) => {
+      const fds = options.sockets[shard]?.fds ?? [];
+      const groups = ffi === null ? 0 : Math.max(SOCKET_GROUPS, fds.length);
+      const sockets = new Int32Array(new SharedArrayBuffer(groups * 4)).fill(-1);
+      sockets.set(ffi === null ? [] : fds);
+      return sockets;
+    });
     this.#wakeFds = ffi === null ? [] : Array.from({ length: options.shards }, () => ffi.openEventfd());
     this.#wakeBuffer = new BigUint64Array([1n]);
     this.#wakeAddress = ffi === null ? 0 : Number(ffi.addressOf(this.#wakeBuffer));
@@ -161,8 +178,9 @@ export class Plane {
     const task: ShardTask = {
       shard,
       timeOrigin: performance.timeOrigin,
-      sockets: sockets[shard]?.fds ?? [],
+      sockets: this.#sockets[shard]!,
       listens: sockets[shard]?.listens ?? [],
+      epoll: this.#epolls[shard]!,
       tun: tun[shard] ?? -1,
       wake: this.#wakeFds[shard] ?? -1,
       wakes: this.#wakeFds,
@@ -288,6 +306,34 @@ export class Plane {
   deal(shard: number, octets: Uint8Array, sockaddr: Uint8Array, group: number): void {
     if (!this.#accessIn[shard]!.write(layout.RECORD_DATAGRAM, 0, 0, group, sockaddr, octets)) this.dealFull++;
     this.#wake(shard);
+  }
+
+  /**
+   * Gives the running shards a socket group. The main thread adds the descriptors to the shards' epoll sets itself.
+   * @param fds descriptor by shard
+   * @throws SystemError where the kernel refuses one; RangeError where there is no room for another group
+   */
+  addSockets(group: number, fds: readonly number[]): void {
+    const ffi = this.#options.ffi!;
+    if (group >= this.#sockets[0]!.length) throw new RangeError(`no room for more than ${group} local gateways`);
+    const event = new Uint32Array([EPOLLIN, group, 0]);
+    fds.forEach((fd, shard) => {
+      Atomics.store(this.#sockets[shard]!, group, fd);
+      if (ffi.epoll_ctl(Atomics.load(this.#epolls[shard]!, 0), EPOLL_CTL_ADD, fd, Number(ffi.addressOf(event))) < 0)
+        throw ffi.error('epoll_ctl');
+    });
+  }
+  /** Takes a socket group from the shards. Its descriptors may be closed once this is done: no shard works with them. */
+  async removeSockets(group: number): Promise<void> {
+    const ffi = this.#options.ffi!;
+    const unused = new Uint8Array(EPOLL_EVENT_SIZE);
+    for (let shard = 0; shard < this.shards; shard++) {
+      const fd = Atomics.exchange(this.#sockets[shard]!, group, -1);
+      const epoll = Atomics.load(this.#epolls[shard]!, 0);
+      if (fd >= 0 && epoll >= 0) ffi.epoll_ctl(epoll, EPOLL_CTL_DEL, fd, Number(ffi.addressOf(unused)));
+    }
+    const epoch = this.tables.nextEpoch();
+    while (!this.#closing && !this.tables.shardsPassed(epoch)) await new Promise((resolve) => setTimeout(resolve, 1));
   }
 
   #wake(shard: number): void {

@@ -6,51 +6,111 @@ import type { Log } from './log.ts';
 
 const BATCH_MS = 5;
 
-/** Routes to the TUN device of addresses that no pool's route covers, changed in batches. */
+type PoolPrefix = PoolConfig['prefixes'][number];
+const keyOf = ({ address, length }: PoolPrefix): string => `${formatIpv4(address)}/${length}`;
+const prefixOf = ({ address, length }: PoolPrefix): Prefix => ({ address: formatIpv4(address), length });
+const hostOf = (address: number): Prefix => ({ address: formatIpv4(address), length: 32 });
+
+/** Routes to the TUN device: one a pool's prefix, and one a client's address that no pool covers, changed in batches. */
 export class HostRoutes {
   /** Sessions that carry or back each address. */
   readonly #users = new Map<number, number>();
-  #changes = new Map<number, boolean>();
+  /** Addresses that have a route of their own. */
+  readonly #routed = new Set<number>();
+  #prefixes: ReadonlyMap<string, PoolPrefix> = new Map();
+  readonly #changed = new Set<number>();
   readonly #tun: Tun;
-  readonly #pools: () => Iterable<PoolConfig>;
   readonly #log: Log;
   #closed = false;
 
-  constructor(tun: Tun, pools: () => Iterable<PoolConfig>, log: Log) {
+  /** @throws SystemError where a pool's route cannot be made */
+  constructor(tun: Tun, pools: Iterable<PoolConfig>, log: Log) {
     this.#tun = tun;
-    this.#pools = pools;
     this.#log = log;
+    this.#prefixes = prefixesOf(pools);
+    tun.addRoutes([...this.#prefixes.values()].map(prefixOf));
   }
 
   /** One user more or less of a client's address (a 32-bit number). */
   change(address: number, by: 1 | -1): void {
-    for (const pool of this.#pools())
-      for (const prefix of pool.prefixes) {
-        const size = 2 ** (32 - prefix.length);
-        if (address >= prefix.address && address < prefix.address + size) return;
-      }
-    const before = this.#users.get(address) ?? 0;
-    const after = before + by;
-    if (after === 0) this.#users.delete(address);
-    else this.#users.set(address, after);
-    if ((before === 0) === (after === 0)) return;
-    if (this.#changes.size === 0) setTimeout(() => this.#apply(), BATCH_MS);
-    this.#changes.set(address, after > 0);
+    const users = (this.#users.get(address) ?? 0) + by;
+    if (users <= 0) this.#users.delete(address);
+    else this.#users.set(address, users);
+    if (users <= 1) this.#look(address);
+  }
+  #look(address: number): void {
+    const wanted = this.#users.has(address) && !this.#covered(address);
+    if (wanted === this.#routed.has(address)) return;
+    if (this.#changed.size === 0) setTimeout(() => this.#apply(), BATCH_MS);
+    this.#changed.add(address);
+  }
+  #covered(address: number): boolean {
+    for (const prefix of this.#prefixes.values())
+      if (address >= prefix.address && address < prefix.address + 2 ** (32 - prefix.length)) return true;
+    return false;
   }
   #apply(): void {
-    const changes = [...this.#changes];
-    this.#changes = new Map();
+    const gone: number[] = [];
+    const come: number[] = [];
+    for (const address of this.#changed) {
+      const wanted = this.#users.has(address) && !this.#covered(address);
+      if (wanted === this.#routed.has(address)) continue;
+      (wanted ? come : gone).push(address);
+    }
+    this.#changed.clear();
     if (this.#closed) return;
-    const host = ([address]: readonly [number, boolean]): Prefix => ({ address: formatIpv4(address), length: 32 });
     try {
-      this.#tun.deleteRoutes(changes.filter(([, add]) => !add).map(host));
-      this.#tun.addRoutes(changes.filter(([, add]) => add).map(host));
+      this.#tun.deleteRoutes(gone.filter((address) => !this.#isPrefix(address)).map(hostOf));
+      for (const address of gone) this.#routed.delete(address);
+      this.#tun.addRoutes(come.map(hostOf));
+      for (const address of come) this.#routed.add(address);
     } catch (error) {
       this.#log('error', 'route', { reason: (error as Error).message });
     }
   }
+  /** Is the address a pool of its own? Its route is the pool's then. */
+  #isPrefix(address: number): boolean {
+    return this.#prefixes.has(keyOf({ address, length: 32 }));
+  }
+
+  /** Routes that other pools need, before they give out addresses. @throws SystemError; no route is there more then */
+  prepare(pools: Iterable<PoolConfig>): void {
+    const added = [...prefixesOf(pools)].filter(([key]) => !this.#prefixes.has(key)).map(([, prefix]) => prefix);
+    try {
+      this.#tun.addRoutes(added.map(prefixOf));
+    } catch (error) {
+      this.#tun.deleteRoutes(added.map(prefixOf));
+      throw error;
+    }
+  }
+  /**
+   * Takes up other pools: their routes are prepared. Clients whose pool is gone keep a route of their own.
+   * @param again no route is there any more
+   */
+  reconfigure(pools: Iterable<PoolConfig>, again: boolean): void {
+    const before = again ? new Map<string, PoolPrefix>() : this.#prefixes;
+    this.#prefixes = prefixesOf(pools);
+    try {
+      if (again) {
+        this.#tun.addRoutes([...this.#prefixes.values()].map(prefixOf));
+        this.#routed.clear();
+      }
+      this.#tun.deleteRoutes([...before].filter(([key]) => !this.#prefixes.has(key)).map(([, one]) => prefixOf(one)));
+    } catch (error) {
+      this.#log('error', 'route', { reason: (error as Error).message });
+    }
+    for (const address of this.#users.keys()) this.#look(address);
+    if (this.#changed.size > 0) this.#apply();
+  }
+
   /** The device is going: nothing is changed any more. */
   close(): void {
     this.#closed = true;
   }
+}
+
+function prefixesOf(pools: Iterable<PoolConfig>): Map<string, PoolPrefix> {
+  const prefixes = new Map<string, PoolPrefix>();
+  for (const pool of pools) for (const prefix of pool.prefixes) prefixes.set(keyOf(prefix), prefix);
+  return prefixes;
 }

@@ -7,7 +7,7 @@ import { PppSession } from '../ppp/session.ts';
 import type { MultilinkOptions, PppAction, PppEnd } from '../ppp/types.ts';
 import type { RandomSource } from '../wire/random.ts';
 import { type Bundle, Bundles, multilinkOffer } from './bundles.ts';
-import { type Call, CDN_RESULT } from './call.ts';
+import { type Call, CDN_RESULT, type NetworkEnd } from './call.ts';
 import type { Log } from './log.ts';
 import { Networks } from './networks.ts';
 import type { Plane } from './plane.ts';
@@ -40,6 +40,7 @@ export interface SubscribersOptions {
 /** PPP of every call: feeds frames and time to its values and performs what they ask for. */
 export class Subscribers {
   readonly #options: SubscribersOptions;
+  #config: LnsConfig;
   readonly networks: Networks;
   readonly bundles: Bundles;
   readonly #multilink: MultilinkOptions;
@@ -50,6 +51,7 @@ export class Subscribers {
   constructor(options: SubscribersOptions) {
     this.#options = options;
     const { config, plane, log, now, routes } = options;
+    this.#config = config;
     this.#multilink = multilinkOffer(config.hostName ?? hostname());
     this.networks = new Networks({ config, log, routes });
     this.bundles = new Bundles({
@@ -61,6 +63,17 @@ export class Subscribers {
       closeLink: (call, reason, message) => this.close(call, reason, message),
       scheduled: (bundle) => this.#deadlines.update(bundle),
     });
+  }
+
+  /** Takes up another configuration. What the calls and bundles that go on hold, they keep. */
+  reconfigure(config: LnsConfig): void {
+    this.#config = config;
+    this.networks.reconfigure(config, this.ends());
+  }
+  /** Who may hold addresses and units. */
+  *ends(): Iterable<NetworkEnd> {
+    for (const call of this.#calls) if (call !== undefined) yield call;
+    yield* this.bundles;
   }
 
   // Calls come and go.
@@ -220,7 +233,7 @@ export class Subscribers {
     }
     call.lastReason = result.reason;
     this.#options.log('warning', 'authentication-failed', {
-      group: call.gateway.config.name,
+      group: call.group.name,
       tunnel: call.tunnel.info.tunnelId,
       session: call.sessionId,
       user: credentials.name,
@@ -309,21 +322,21 @@ export class Subscribers {
   // What AAA is told.
 
   profileOf(call: Call): UserProfile {
-    return call.tunnel.client.pppProfile ?? call.gateway.config.userProfile;
+    return call.tunnel.client.pppProfile ?? call.group.userProfile;
   }
   localName(call: Call): string {
-    return call.tunnel.gateway.gatewayName ?? this.#options.config.hostName ?? hostname();
+    return call.group.gatewayName ?? this.#config.hostName ?? hostname();
   }
   lineOf(call: Call): AccessLine {
-    const { gateway, tunnel } = call;
+    const { group, tunnel } = call;
     return {
-      tunnelGroup: gateway.config.name,
-      serviceInterface: gateway.config.serviceInterface,
+      tunnelGroup: group.name,
+      serviceInterface: group.serviceInterface,
       tunnelId: tunnel.info.tunnelId,
       sessionId: call.sessionId,
       peerTunnelId: tunnel.info.peerTunnelId,
       peerSessionId: call.peerSessionId,
-      localAddress: gateway.config.localGateway,
+      localAddress: group.localGateway,
       peer: tunnel.info.peer,
       peerName: tunnel.info.hostName,
       localName: this.localName(call),

@@ -19,10 +19,15 @@ export interface ShardTask {
   readonly shard: number;
   /** Time origin of the main thread (performance.timeOrigin): the shared clock counts from there. */
   readonly timeOrigin: number;
-  /** File descriptor by socket group; empty with a portable access side. */
-  readonly sockets: readonly number[];
-  /** Groups whose socket this shard reads. */
+  /**
+   * File descriptor by socket group, -1 where there is none; empty with a portable access side. Shared: the main thread
+   * adds and takes away while the shard runs.
+   */
+  readonly sockets: Int32Array;
+  /** Groups whose socket this shard reads from the start. */
   readonly listens: readonly number[];
+  /** Where the shard leaves its epoll descriptor: shared, so that the main thread adds sockets to it. */
+  readonly epoll: Int32Array;
   /** TUN queue, -1 without. */
   readonly tun: number;
   /** eventfd that wakes the shard, -1 where Atomics do. */
@@ -138,6 +143,7 @@ class Shard {
         task.traffic.burst,
       );
     this.#epoll = ffi === null ? -1 : this.#openEpoll(ffi);
+    Atomics.store(task.epoll, 0, this.#epoll);
   }
 
   #openEpoll(ffi: Ffi): number {
@@ -216,6 +222,7 @@ class Shard {
     } finally {
       wasm.epochLeave();
       Atomics.store(this.#words, running, 0);
+      Atomics.store(this.#task.epoll, 0, -1);
       if (this.#epoll >= 0) this.#ffi!.close(this.#epoll);
     }
     return { shard: this.#task.shard, loops };

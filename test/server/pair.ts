@@ -1,8 +1,11 @@
 // A server and an emulator in this process, over real UDP on loopback.
 import { loadConfig } from '../../src/config/load.ts';
+import type { LnsConfig } from '../../src/config/types.ts';
 import { Lac, type LacOptions, type LacProfile } from '../../src/emulator/lac.ts';
+import type { ChangeReport } from '../../src/server/change.ts';
 import { Lns, type LnsOptions } from '../../src/server/lns.ts';
 import { type Fields, formatEvent } from '../../src/server/log.ts';
+import type { PeerAddress } from '../../src/wire/address.ts';
 
 /** A configuration; `users` and `pool` replace what stands there by default. */
 export const configuration = (
@@ -28,6 +31,13 @@ interfaces { sp-1/2/0 {
 } }
 `;
 
+/** A configuration as the server takes it. @throws Error with what is wrong */
+export function resolved(text: string): LnsConfig {
+  const { config, diagnostics } = loadConfig(text, 'm10i');
+  if (config === null) throw new Error(JSON.stringify(diagnostics));
+  return config;
+}
+
 export interface Event {
   event: string;
   fields: Fields;
@@ -40,9 +50,7 @@ export class Pair {
   readonly #lacs: Lac[] = [];
 
   private constructor(config: string, options: Partial<LnsOptions>) {
-    const loaded = loadConfig(config, 'm10i');
-    if (loaded.config === null) throw new Error(JSON.stringify(loaded.diagnostics));
-    this.lns = new Lns(loaded.config, {
+    this.lns = new Lns(resolved(config), {
       net: 'embedded',
       tun: 'lns0',
       shards: 2,
@@ -60,6 +68,16 @@ export class Pair {
     const pair = new Pair(config, options);
     await pair.lns.start();
     return pair;
+  }
+  /** Puts another configuration in force. */
+  async change(config: string): Promise<ChangeReport> {
+    return this.lns.reconfigure(resolved(config));
+  }
+  /** Where a gateway listens. */
+  gateway(address: string): PeerAddress {
+    const found = this.lns.listening.find((one) => one.address === address);
+    if (found === undefined) throw new Error(`nobody listens on ${address}`);
+    return found;
   }
   /** An emulator that dials the server. */
   async dial(profile: Partial<LacProfile> = {}, options: Partial<LacOptions> = {}): Promise<Lac> {
