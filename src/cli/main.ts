@@ -86,7 +86,17 @@ program
   .option('--user <name>', 'PPP user; %d is the number of the session', 'user')
   .option('--password <password>', 'its password (better: LNS_PASSWORD in the environment)')
   .addOption(
-    new Option('--auth <method>', 'PPP authentication that is answered').choices(['any', 'chap', 'pap']).default('any'),
+    new Option('--auth <method>', 'PPP authentication that is answered')
+      .choices(['any', 'chap', 'pap', 'mschap-v2'])
+      .default('any'),
+  )
+  .addOption(
+    new Option('--proxy <method>', 'the LAC negotiates LCP itself, demands this, and hands it over').choices([
+      'chap',
+      'pap',
+      'mschap-v2',
+      'none',
+    ]),
   )
   .option('--local <address>', 'our address', '0.0.0.0')
   .option('--one-port', 'all tunnels by one UDP port, not one each')
