@@ -63,6 +63,8 @@ program
   .option('--portable', 'node:dgram in place of system calls')
   .option('--no-gso', 'send every datagram by itself (without UDP_SEGMENT)')
   .option('--no-gro', 'receive every datagram by itself (without UDP_GRO)')
+  .option('--no-vnet-hdr', 'cross the TUN device one packet at a time (without IFF_VNET_HDR)')
+  .option('--no-uso', 'merge no UDP datagrams on the TUN device')
   .option('--verbose', 'log details as well')
   .action(async (file: string, options) => (await import('./run.ts')).run(file, options));
 
