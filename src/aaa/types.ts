@@ -23,6 +23,8 @@ export interface AccessLine {
   readonly userProfile: UserProfile;
   readonly request: CallRequest;
   readonly connected: CallConnected;
+  /** Acct-Session-Id: unique over restarts. */
+  readonly accountingId: string;
 }
 
 /** A rate limit: bits a second, and the octets that may go at once. */
@@ -45,6 +47,9 @@ export interface SubscriberAttributes {
   /** From the client and towards it. */
   readonly rateUp: Rate | null;
   readonly rateDown: Rate | null;
+  /** The name that accounting uses in place of the user's (RFC 2865 section 5.1), and RFC 4372's identity to echo. */
+  readonly accountingName: string | null;
+  readonly chargeableIdentity: Uint8Array | null;
 }
 
 export const NO_SUBSCRIBER_ATTRIBUTES: Omit<SubscriberAttributes, 'ppp'> = {
@@ -57,12 +62,28 @@ export const NO_SUBSCRIBER_ATTRIBUTES: Omit<SubscriberAttributes, 'ppp'> = {
   filterId: null,
   rateUp: null,
   rateDown: null,
+  accountingName: null,
+  chargeableIdentity: null,
 };
 
 export type AuthenticationResult =
-  | { readonly passed: true; readonly attributes: SubscriberAttributes }
+  | {
+      readonly passed: true;
+      readonly attributes: SubscriberAttributes;
+      /** RADIUS has judged; otherwise the configuration. */
+      readonly byRadius?: boolean;
+      readonly message?: string;
+      readonly msChap2Success?: Uint8Array;
+    }
   /** `reason` is for the log; `message` for the peer. */
-  | { readonly passed: false; readonly reason: string; readonly message?: string };
+  | {
+      readonly passed: false;
+      readonly reason: string;
+      readonly message?: string;
+      readonly msChapError?: Uint8Array;
+      /** Nobody has judged: the user may well be right, and the call ends for want of resources (CDN 4). */
+      readonly temporary?: boolean;
+    };
 
 /** Authentication and authorization of PPP users. */
 export interface Aaa {

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { hostname } from 'node:os';
+import { homedir, hostname } from 'node:os';
+import { join } from 'node:path';
 import { formatDiagnostics, loadConfig } from '../config/load.ts';
 import type { LnsConfig } from '../config/types.ts';
 import { ConfigError } from '../errors.ts';
@@ -21,11 +22,10 @@ interface RunOptions {
   platform: string;
   socket?: string;
   socketGroup?: string;
+  accountingSpool?: string;
   portable?: boolean;
   gso: boolean;
   gro: boolean;
-  vnetHdr: boolean;
-  uso: boolean;
   verbose?: boolean;
 }
 
@@ -57,12 +57,29 @@ async function reload(file: string, platform: string, lns: Lns, log: Log): Promi
   }
 }
 
+/** Where accounting records are kept that no server takes; null where there is no accounting. */
+function defaultSpool(config: LnsConfig): string | null {
+  const profiles = config.tunnelGroups.flatMap((group) => [
+    group.userProfile,
+    ...[...group.tunnelProfile.clients.values()].map(({ pppProfile }) => pppProfile),
+  ]);
+  if (!profiles.some((profile) => profile?.radiusAccounting === true)) return null;
+  const state =
+    process.getuid?.() === 0 ? '/var/lib' : (process.env.XDG_STATE_HOME ?? join(homedir(), '.local', 'state'));
+  return join(state, 'wasm-lns', 'accounting');
+}
+
 /** Runs until SIGTERM or SIGINT, which end every tunnel with a StopCCN. */
 export async function run(file: string, options: RunOptions): Promise<void> {
   const config = readConfig(file, options.platform);
   if (config === null) throw new ConfigError(`${file} is not in force: the server does not start`);
   const log = lineLog((line) => console.log(line), options.verbose === true ? 'debug' : 'info');
-  const lns = new Lns(config, { ...options, rungs: options, log });
+  const lns = new Lns(config, {
+    ...options,
+    rungs: options,
+    log,
+    accountingDirectory: options.accountingSpool ?? defaultSpool(config),
+  });
   const socketPath = options.socket ?? config.system.socketPath ?? defaultSocketPath();
   const operator = new Operator({
     lns,

@@ -99,8 +99,7 @@ export interface TunnelClient {
   readonly secret: string | null;
   /** 0 = unlimited. */
   readonly maximumSessionsPerTunnel: number;
-  /** The first preferred; one at least. */
-  readonly pppAuthentication: readonly AuthMethod[];
+  readonly pppAuthentication: AuthMethod;
   readonly lcpRenegotiation: boolean;
   readonly localChap: boolean;
   /** null: no multilink. `fragmentThreshold` in octets, null: no fragments; `dropTimeoutMs` 0: fragments are held. */

@@ -989,7 +989,7 @@ export class ControlEndpoint {
     if (!alive) {
       this.#end(
         tunnel,
-        { resultCode: 2, errorCode: 0, message: 'no acknowledgement from the peer', byPeer: true },
+        { resultCode: 2, errorCode: 0, message: 'no acknowledgement from the peer', byPeer: true, silent: true },
         now,
         out,
         false,

@@ -41,6 +41,8 @@ export interface Cause {
   readonly message: string;
   /** The peer said it (or stayed silent); otherwise we did. */
   readonly byPeer: boolean;
+  /** Nobody said it: the control channel failed. */
+  readonly silent?: boolean;
 }
 
 /** What is known of a tunnel once it is open. */

@@ -1,4 +1,5 @@
 import type dgram from 'node:dgram';
+import type { TerminateCause } from '../aaa/terminate.ts';
 import type { SubscriberAttributes } from '../aaa/types.ts';
 import type { AddressPool } from '../config/pool.ts';
 import type { ServiceUnit, TunnelClient, TunnelGroup } from '../config/types.ts';
@@ -7,6 +8,7 @@ import type { ControlEndpoint } from '../control/endpoint.ts';
 import type { CallConnected, CallRequest, TunnelInfo } from '../control/types.ts';
 import type { PppSession } from '../ppp/session.ts';
 import type { AuthMethod, LcpResult, PppEnd } from '../ppp/types.ts';
+import type { AccountedCall } from './accounted.ts';
 import type { Bundle } from './bundles.ts';
 import type { Fields } from './log.ts';
 
@@ -106,6 +108,14 @@ export class Call extends NetworkEnd {
   connected: CallConnected | null = null;
   /** Frames that came before the ICCN. */
   early: Uint8Array[] = [];
+  /** Acct-Session-Id; empty until it is asked for. */
+  accountingId = '';
+  /** RADIUS has judged the user. */
+  byRadius = false;
+  /** Since its network first came up, until its Stop. */
+  accounted: AccountedCall | null = null;
+  /** Why it ends, where that is known before L2TP ends it. */
+  terminateCause: TerminateCause | null = null;
   /** Withdraws the question to AAA that is under way. */
   withdraw: (() => void) | null = null;
   readonly gateway: Gateway;

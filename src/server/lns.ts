@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
-import { LocalAaa } from '../aaa/local.ts';
+import { AaaService } from '../aaa/service.ts';
+import { causeOfCall, Terminate } from '../aaa/terminate.ts';
 import type { Aaa } from '../aaa/types.ts';
 import type { LnsConfig, TunnelClient, TunnelGroup } from '../config/types.ts';
 import { ControlEndpoint } from '../control/endpoint.ts';
@@ -46,6 +47,8 @@ export interface LnsOptions {
   readonly rungs?: RungSwitches;
   /** Who judges users; the configuration's own clients by default. */
   readonly aaa?: Aaa;
+  /** Folder for accounting records that no server takes; without one they are in memory. */
+  readonly accountingDirectory?: string | null;
 }
 
 /** Bounds on tunnels that have not proved themselves. */
@@ -81,6 +84,7 @@ export class Lns {
   readonly #tunnels = new Map<number, LnsTunnel>();
   #tun: Tun | null = null;
   #routes: HostRoutes | null = null;
+  readonly aaa: AaaService;
   readonly subscribers: Subscribers;
   readonly #ticker = new Ticker(
     () => this.#nextDeadline(),
@@ -109,10 +113,20 @@ export class Lns {
       control: (gateway, octets, source) => this.#guarded(() => this.#control(gateway, octets, source)),
     });
     this.#changes = new Changes(this.#changeTarget());
+    this.aaa = new AaaService({
+      config,
+      log: options.log,
+      random: this.#random,
+      accountingDirectory: options.accountingDirectory ?? null,
+      now: () => this.#now(),
+      wake: () => this.#settle(),
+    });
     this.subscribers = new Subscribers({
       config,
       plane: () => this.plane,
-      aaa: options.aaa ?? new LocalAaa(),
+      aaa: options.aaa ?? this.aaa.users,
+      accounting: this.aaa.accounting,
+      newAccountingId: () => this.aaa.newAccountingId(),
       random: this.#random,
       md5: (...parts) => this.#crypto.md5(...parts),
       log: options.log,
@@ -143,7 +157,6 @@ export class Lns {
       for (const group of this.config.tunnelGroups) this.#gateways.open(group);
       const gateways = [...this.#gateways];
       if (net === 'tun') this.#openTun(this.#ffi!);
-      else this.rungs.without(['vnetHdr', 'uso']);
       this.plane = await Plane.open({
         tunnels: this.options.tunnels ?? 65535,
         sessions: this.options.sessions ?? 262_143,
@@ -159,8 +172,6 @@ export class Lns {
         traffic: null,
         segmentation: this.rungs.has('gso'),
         gro: this.rungs.has('gro'),
-        vnetHdr: this.rungs.has('vnetHdr'),
-        uso: this.rungs.has('uso'),
         events: {
           frame: (row, frame) => this.#guarded(() => this.subscribers.frame(row, frame)),
           control: (octets, sockaddr, group) => {
@@ -181,6 +192,7 @@ export class Lns {
       await this.#release();
       throw error;
     }
+    this.aaa.start();
     for (const { config, address, port } of this.#gateways)
       log('info', 'listening', { group: config.name, address, port });
     log('notice', 'ready', {
@@ -233,12 +245,7 @@ export class Lns {
       queues: this.options.shards,
       mtu: MTU,
       addresses: [...unitAddresses(this.config)].map(formatIpv4),
-      vnetHdr: this.rungs.has('vnetHdr'),
-      uso: this.rungs.has('uso'),
     });
-    const { offload } = this.#tun;
-    if (!offload.vnetHdr) this.rungs.lose('vnetHdr', offload.vnetHdrError);
-    if (!offload.uso) this.rungs.lose('uso', offload.usoError || 'vnet-hdr');
     this.#routes = new HostRoutes(this.#tun, this.config.pools.values(), this.options.log);
   }
 
@@ -422,7 +429,7 @@ export class Lns {
       reason: cause.message,
     });
     if (tunnel === undefined) return;
-    for (const sessionId of [...tunnel.calls.keys()]) this.#callClosed(tunnelId, sessionId, cause);
+    for (const sessionId of [...tunnel.calls.keys()]) this.#callClosed(tunnelId, sessionId, cause, true);
     this.plane.tables.removeTunnel(tunnel.row);
     this.#tunnels.delete(tunnelId);
   }
@@ -467,12 +474,20 @@ export class Lns {
     this.#close(gateway, (out) => gateway.endpoint.answerCall(tunnelId, sessionId, now, out));
   }
 
-  #callClosed(tunnelId: number, sessionId: number, cause: Cause): void {
+  #callClosed(tunnelId: number, sessionId: number, cause: Cause, byTunnel = false): void {
     const tunnel = this.#tunnels.get(tunnelId);
     const call = tunnel?.calls.get(sessionId);
     if (tunnel === undefined || call === undefined) return;
     tunnel.calls.delete(sessionId);
-    const wasUp = this.subscribers.remove(call);
+    const wasUp = this.subscribers.remove(
+      call,
+      causeOfCall({
+        tunnel: byTunnel,
+        byPeer: cause.byPeer,
+        silent: cause.silent === true,
+        resultCode: cause.resultCode,
+      }),
+    );
     this.options.log('info', wasUp ? 'session-down' : 'session-failed', {
       group: call.group.name,
       tunnel: tunnelId,
@@ -506,7 +521,7 @@ export class Lns {
   // Time.
 
   #nextDeadline(): number {
-    let next = this.subscribers.deadline();
+    let next = Math.min(this.subscribers.deadline(), this.aaa.deadline());
     for (const gateway of this.#gateways) next = Math.min(next, gateway.endpoint.deadline());
     return next;
   }
@@ -517,6 +532,7 @@ export class Lns {
       this.#perform(gateway, out);
     }
     this.subscribers.handleTimeout(now);
+    this.aaa.handleTimeout(now);
     this.plane.tables.reclaim();
     this.#changes.closeRetired();
     this.#settle();
@@ -528,6 +544,7 @@ export class Lns {
    */
   async reconfigure(next: LnsConfig): Promise<ChangeReport> {
     const report = await this.#changes.apply(next);
+    this.aaa.configure(next);
     this.#settle();
     return report;
   }
@@ -562,6 +579,7 @@ export class Lns {
     const call = this.#tunnels.get(tunnelId)?.calls.get(sessionId);
     if (call === undefined) return false;
     call.lastReason = 'cleared by the operator';
+    call.terminateCause = Terminate.AdminReset;
     this.#disconnect(call, 3, 0, 'cleared by the operator');
     return true;
   }
@@ -593,11 +611,13 @@ export class Lns {
     while (this.#now() < deadline && [...this.#gateways].some((gateway) => !gateway.endpoint.settled))
       await new Promise((resolve) => setTimeout(resolve, 10));
     await new Promise((resolve) => setImmediate(resolve));
+    await this.aaa.close(SHUTDOWN_MS);
     await this.#release();
     this.options.log('notice', 'stopped');
   }
   async #release(): Promise<void> {
     this.#ticker.stop();
+    await this.aaa.abandon();
     this.#routes?.close();
     await this.plane?.close();
     this.#tun?.close();

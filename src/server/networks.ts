@@ -24,6 +24,8 @@ export interface NetworksOptions {
   readonly config: LnsConfig;
   readonly log: Log;
   readonly routes: () => HostRoutes | null;
+  /** A session or bundle is up, or down. */
+  changed(end: NetworkEnd, up: boolean): void;
 }
 
 /**
@@ -152,10 +154,12 @@ export class Networks {
       unit: end.unit === null ? undefined : end.unit.unit,
     });
     if (stack.members.length > 1) this.#logCarrier(end, stack.members.at(-2)!, 'newcomer');
+    this.#options.changed(end, true);
   }
   /** The end was taken out of the stack in the tables. */
   isDown(end: NetworkEnd): void {
     end.up = false;
+    this.#options.changed(end, false);
     this.#options.routes()?.change(end.address, -1);
     const stack = this.#stacks.get(end.address);
     if (stack === undefined) return;

@@ -1,4 +1,6 @@
 import { hostname } from 'node:os';
+import type { Accounting } from '../aaa/accounting.ts';
+import { Terminate, type TerminateCause } from '../aaa/terminate.ts';
 import type { Aaa, AccessLine, AuthenticationResult } from '../aaa/types.ts';
 import type { LnsConfig, UserProfile } from '../config/types.ts';
 import { Deadlines } from '../control/deadlines.ts';
@@ -6,6 +8,7 @@ import type { CallConnected } from '../control/types.ts';
 import { PppSession } from '../ppp/session.ts';
 import type { MultilinkOptions, PppAction, PppEnd } from '../ppp/types.ts';
 import type { RandomSource } from '../wire/random.ts';
+import { AccountedCall, CAUSE_OF_PPP } from './accounted.ts';
 import { type Bundle, Bundles, multilinkOffer } from './bundles.ts';
 import { type Call, CDN_RESULT, type NetworkEnd } from './call.ts';
 import type { Log } from './log.ts';
@@ -24,6 +27,8 @@ export interface SubscribersOptions {
   readonly config: LnsConfig;
   readonly plane: () => Plane;
   readonly aaa: Aaa;
+  readonly accounting: Accounting;
+  readonly newAccountingId: () => string;
   readonly random: RandomSource;
   readonly md5: (...parts: Uint8Array[]) => Uint8Array;
   readonly log: Log;
@@ -53,7 +58,7 @@ export class Subscribers {
     const { config, plane, log, now, routes } = options;
     this.#config = config;
     this.#multilink = multilinkOffer(config.hostName ?? hostname());
-    this.networks = new Networks({ config, log, routes });
+    this.networks = new Networks({ config, log, routes, changed: (end, up) => this.#networkChanged(end, up) });
     this.bundles = new Bundles({
       plane,
       networks: this.networks,
@@ -97,41 +102,26 @@ export class Subscribers {
       md5: this.#options.md5,
       mru: MRU,
       // `none` first: nobody is asked. Behind another method it is for users whom that one does not know.
-      authentication: this.profileOf(call).authenticationOrder[0] === 'none' ? [] : tunnel.client.pppAuthentication,
+      authentication: this.profileOf(call).authenticationOrder[0] === 'none' ? [] : [tunnel.client.pppAuthentication],
       name: this.localName(call),
       compression: true,
       multilink: tunnel.client.multilink === null ? null : this.#multilink,
     });
     const out: PppAction[] = [];
-    this.#begin(call, call.ppp, connected, out);
+    call.ppp.open(now, out);
     for (const frame of call.early) call.ppp.receive(frame, now, out);
     call.early = [];
     this.#perform(call, out);
   }
-  /** LCP anew, or where the LAC left it (RFC 2661 section 4.4.5). */
-  #begin(call: Call, ppp: PppSession, connected: CallConnected, out: PppAction[]): void {
-    const { lcpRenegotiation, localChap } = call.tunnel.client;
-    const now = this.#options.now();
-    if (lcpRenegotiation) {
-      ppp.open(now, out);
-      return;
-    }
-    const reason = ppp.openProxied(connected, localChap, now, out);
-    if (reason === null || connected.lastReceivedConfreq === null) return;
-    this.#options.log('info', 'proxy-lcp-refused', {
-      group: call.gateway.config.name,
-      tunnel: call.tunnel.info.tunnelId,
-      session: call.sessionId,
-      reason,
-    });
-  }
   /** The call is gone: its row, its address and its unit are free again. @returns whether its network was up */
-  remove(call: Call): boolean {
+  remove(call: Call, cause: TerminateCause): boolean {
     const wasUp = call.networkEnd.up;
     call.withdraw?.();
     call.withdraw = null;
+    call.accounted?.freeze(this.#options.now());
     this.#networkDown(call);
     this.bundles.leave(call);
+    this.#stopAccounting(call, call.terminateCause ?? cause);
     if (call.row !== 0) {
       const counters = this.#tables.sessionCounters(call.row);
       const { ended } = call.tunnel;
@@ -231,6 +221,12 @@ export class Subscribers {
       call.withdraw = null;
       if (call.ppp !== ppp || ppp === null) return;
       this.#judged(call, credentials, result);
+      if (!result.passed && result.temporary === true) {
+        // The user may well be right: neither PPP nor the client's own memory of the password is to blame.
+        call.terminateCause = Terminate.NasError;
+        this.#options.disconnect(call, 4, 0, result.reason);
+        return;
+      }
       if (inTurn) {
         ppp.authenticationResult(result, now(), out);
         return;
@@ -246,6 +242,7 @@ export class Subscribers {
   #judged(call: Call, credentials: Extract<PppAction, { do: 'authenticate' }>, result: AuthenticationResult): void {
     if (result.passed) {
       call.attributes = result.attributes;
+      call.byRadius = result.byRadius === true;
       return;
     }
     call.lastReason = result.reason;
@@ -276,10 +273,11 @@ export class Subscribers {
       case 'lcp-open':
         call.lcp = action.lcp;
         if (call.row !== 0) this.#tables.setEcho(call.row, action.lcp.localMagic);
-        if (action.lcp.peerAccm !== null && !action.lcp.proxied) this.#options.linkInfo(call, action.lcp.peerAccm);
+        if (action.lcp.peerAccm !== null) this.#options.linkInfo(call, action.lcp.peerAccm);
         break;
       case 'lcp-down':
         if (call.row !== 0) this.#tables.setEcho(call.row, null);
+        call.accounted?.freeze(this.#options.now());
         this.#networkDown(call);
         this.bundles.leave(call);
         this.networks.releaseAddress(call);
@@ -291,7 +289,10 @@ export class Subscribers {
         break;
       case 'link-ready': {
         const wrong = this.bundles.join(call, action.lcp, this.profileOf(call).name);
-        if (wrong === null) break;
+        if (wrong === null) {
+          if (call.bundle?.up === true) this.#startAccounting(call);
+          break;
+        }
         call.lastReason = wrong;
         call.ppp?.close('administrative', wrong, this.#options.now(), out);
         break;
@@ -304,6 +305,7 @@ export class Subscribers {
         break;
       case 'finished':
         if (call.lastReason === '') call.lastReason = action.message || action.reason;
+        call.terminateCause ??= CAUSE_OF_PPP[action.reason];
         this.#options.disconnect(call, CDN_RESULT[action.reason], 0, call.lastReason);
         break;
     }
@@ -336,6 +338,27 @@ export class Subscribers {
     this.networks.isDown(call);
   }
 
+  #networkChanged(end: NetworkEnd, up: boolean): void {
+    const calls = end.kind === 'bundle' ? (end as Bundle).members : [end as Call];
+    for (const call of calls)
+      if (up) this.#startAccounting(call);
+      else call.accounted?.freeze(this.#options.now());
+  }
+  #startAccounting(call: Call): void {
+    // PPP has begun anew over the same call: what was before is over.
+    this.#stopAccounting(call, Terminate.UserRequest);
+    call.accounted = new AccountedCall(call, this.lineOf(call), this.#options.plane);
+    this.#options.accounting.start(call.accounted);
+  }
+  /** Its row must still be there. */
+  #stopAccounting(call: Call, cause: TerminateCause): void {
+    if (call.accounted === null) return;
+    call.accounted.freeze(this.#options.now());
+    this.#options.accounting.stop(call.accounted, cause);
+    call.accounted = null;
+    call.accountingId = '';
+  }
+
   // What AAA is told.
 
   profileOf(call: Call): UserProfile {
@@ -346,6 +369,7 @@ export class Subscribers {
   }
   lineOf(call: Call): AccessLine {
     const { group, tunnel } = call;
+    if (call.accountingId === '') call.accountingId = this.#options.newAccountingId();
     return {
       tunnelGroup: group.name,
       serviceInterface: group.serviceInterface,
@@ -361,6 +385,7 @@ export class Subscribers {
       userProfile: this.profileOf(call),
       request: call.request,
       connected: call.connected!,
+      accountingId: call.accountingId,
     };
   }
 }

@@ -272,20 +272,9 @@ const WARNINGS: readonly [claim: string, add: Additions, warnings: string[]][] =
     ),
   ],
   [
-    'RADIUS as a judge of users',
-    { users: 'authentication-order [ radius password ]; radius-server 192.0.2.9 { secret x; }' },
-    [`[${USERS}] 'authentication-order radius' ${LATER}`, `[${USERS}] 'radius-server 192.0.2.9' ${LATER}`],
-  ],
-  ['accounting', { users: 'accounting-order radius;' }, [`[${USERS}] 'accounting-order' ${LATER}`]],
-  [
-    'RADIUS servers and the disconnect server',
-    {
-      access:
-        'radius-server 192.0.2.9 { secret x; } radius-disconnect-port 1700; radius-disconnect 192.0.2.9 { secret x; }',
-    },
-    ['radius-server 192.0.2.9', 'radius-disconnect-port', 'radius-disconnect 192.0.2.9'].map(
-      (statement) => `[access] '${statement}' ${LATER}`,
-    ),
+    'the disconnect server',
+    { access: 'radius-disconnect-port 1700; radius-disconnect 192.0.2.9 { secret x; }' },
+    ['radius-disconnect-port', 'radius-disconnect 192.0.2.9'].map((statement) => `[access] '${statement}' ${LATER}`),
   ],
 ];
 for (const [what, add, warnings] of WARNINGS)

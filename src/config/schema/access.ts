@@ -78,9 +78,11 @@ const l2tpAttributes = (own: readonly Statement[]): Statement[] => [
     names: 'interface-id',
   }),
   flag('lcp-renegotiation', 'Negotiate LCP anew with the client, whatever the LAC agreed on', {
+    ...LATER,
     ...NEW_SESSIONS,
   }),
   flag('local-chap', "Challenge the client, whatever the LAC's proxy authentication says", {
+    ...LATER,
     ...NEW_SESSIONS,
   }),
   leaf('maximum-sessions-per-tunnel', U16, 'Sessions in one tunnel; 0 = unlimited', {
@@ -96,24 +98,22 @@ const radiusServer = list(
   { type: 'address' },
   'RADIUS server',
   [
-    leaf('accounting-port', PORT, 'UDP port for accounting', { ...LATER, default: 1813 }),
+    leaf('accounting-port', PORT, 'UDP port for accounting', { default: 1813 }),
     leaf('max-outstanding-requests', uint(1, 2000), 'Requests without an answer at one time', {
-      ...LATER,
       default: 255,
       since: 'later',
     }),
-    leaf('port', PORT, 'UDP port for authentication', { ...LATER, default: 1812 }),
+    leaf('port', PORT, 'UDP port for authentication', { default: 1812 }),
     flag('require-message-authenticator', 'Drop answers without a Message-Authenticator (RFC 3579)', {
-      ...LATER,
       since: 'ours',
     }),
-    leaf('retry', uint(1, 100), 'Times a request is sent', { ...LATER, default: 3 }),
+    leaf('retry', uint(1, 100), 'Times a request is sent', { default: 3 }),
     leaf('routing-instance', NAME, 'Routing instance of the server', LATER),
-    leaf('secret', SECRET, 'Shared secret', { ...LATER, mandatory: true }),
-    leaf('source-address', { type: 'address' }, 'Our address', LATER),
-    leaf('timeout', uint(1, 1000), 'Time to wait for an answer', { ...LATER, default: 3, unit: 'seconds' }),
+    leaf('secret', SECRET, 'Shared secret', { mandatory: true }),
+    leaf('source-address', { type: 'address' }, 'Our address'),
+    leaf('timeout', uint(1, 1000), 'Time to wait for an answer', { default: 3, unit: 'seconds' }),
   ],
-  { ...LATER, effect: 'at-once', keyName: 'address' },
+  { effect: 'at-once', keyName: 'address' },
 );
 
 const addressPool = list('address-pool', IDENTIFIER, 'Addresses for clients', [
@@ -174,12 +174,10 @@ const client = list(
           names: 'profile',
           since: 'MX',
         }),
-        values(
-          'ppp-authentication',
-          oneOf({ chap: 'CHAP with MD5', pap: 'PAP', 'mschap-v2': 'MS-CHAP version 2' }),
-          'Methods demanded of users, the first first; the next where the user refuses it',
-          { ...NEW_SESSIONS, default: 'chap' },
-        ),
+        leaf('ppp-authentication', oneOf({ chap: 'CHAP', pap: 'PAP' }), 'Method demanded of users', {
+          ...NEW_SESSIONS,
+          default: 'chap',
+        }),
         leaf('ppp-profile', NAME, "Profile that validates this LAC's users", {
           ...NEW_SESSIONS,
           names: 'profile',
@@ -235,15 +233,13 @@ const profile = list(
       'RADIUS accounting',
       [
         leaf('update-interval', uint(10, 1440), 'Time between interim updates; none where it is not set', {
-          ...LATER,
           ...NEW_SESSIONS,
           unit: 'minutes',
         }),
       ],
-      { ...LATER, since: 'MX' },
+      { since: 'MX' },
     ),
     values('accounting-order', oneOf({ radius: 'RADIUS' }), 'Where accounting goes', {
-      ...LATER,
       ...NEW_SESSIONS,
       since: '8.0',
       checks: ['Not supported in tunnel client profile configuration'],

@@ -1,0 +1,80 @@
+import type { AccountedSession, SessionUsage } from '../aaa/accounting.ts';
+import { Terminate, type TerminateCause } from '../aaa/terminate.ts';
+import type { AccessLine, SubscriberAttributes } from '../aaa/types.ts';
+import type { PppEnd } from '../ppp/types.ts';
+import type { Bundle } from './bundles.ts';
+import type { Call } from './call.ts';
+import type { Plane } from './plane.ts';
+
+const NOTHING: SessionUsage = { rxPackets: 0, rxOctets: 0, txPackets: 0, txOctets: 0 };
+
+/** A call whose network is, or was, up, as accounting sees it. A call that negotiates anew is a new session. */
+export class AccountedCall implements AccountedSession {
+  readonly line: AccessLine;
+  readonly userName: string;
+  readonly attributes: SubscriberAttributes;
+  readonly address: number;
+  readonly byRadius: boolean;
+  /** When its network went down. */
+  downAt: number | null = null;
+  readonly #call: Call;
+  readonly #plane: () => Plane;
+  /** What the call had counted before. */
+  readonly #before: SessionUsage;
+  #last: SessionUsage = NOTHING;
+  /** As it last was: the call has left its bundle when its Stop is made. */
+  #bundle: { id: string; links: number } | null = null;
+
+  constructor(call: Call, line: AccessLine, plane: () => Plane) {
+    this.#call = call;
+    this.#plane = plane;
+    this.line = line;
+    this.userName = call.userName;
+    const { networkEnd: end } = call;
+    this.attributes = end.attributes ?? call.attributes!;
+    this.address = end.address;
+    this.byRadius = call.byRadius;
+    this.#before = plane().tables.sessionCounters(call.row);
+  }
+  get bundle(): { id: string; links: number } | null {
+    const { bundle } = this.#call;
+    if (bundle !== null) this.#bundle = { id: bundleId(bundle), links: bundle.members.length };
+    return this.#bundle;
+  }
+  usage(): SessionUsage {
+    if (this.downAt !== null || this.#call.row === 0) return this.#last;
+    const { rxPackets, rxOctets, txPackets, txOctets } = this.#plane().tables.sessionCounters(this.#call.row);
+    this.#last = {
+      rxPackets: rxPackets - this.#before.rxPackets,
+      rxOctets: rxOctets - this.#before.rxOctets,
+      txPackets: txPackets - this.#before.txPackets,
+      txOctets: txOctets - this.#before.txOctets,
+    };
+    return this.#last;
+  }
+  /** Its network is down: the counters stay what they are. */
+  freeze(now: number): void {
+    if (this.downAt !== null) return;
+    this.usage();
+    void this.bundle;
+    this.downAt = now;
+  }
+}
+
+/** Acct-Multi-Session-Id: a bundle's number comes again after a restart. */
+const bundleId = (bundle: Bundle): string => `mp-${bundle.createdDate.getTime().toString(16)}-${bundle.id}`;
+
+/** Acct-Terminate-Cause of a session that PPP ended; null: whoever ended the line knows. */
+export const CAUSE_OF_PPP: Record<PppEnd, TerminateCause | null> = {
+  'authentication-failed': Terminate.UserError,
+  'authentication-refused': Terminate.UserError,
+  'authentication-timeout': Terminate.UserError,
+  'peer-terminated': Terminate.UserRequest,
+  'peer-rejected': Terminate.UserError,
+  timeout: Terminate.LostCarrier,
+  loop: Terminate.PortError,
+  'no-address': Terminate.NasError,
+  'network-failed': Terminate.NasError,
+  administrative: null,
+  'lower-down': null,
+};
