@@ -13,6 +13,11 @@ import type { Plane } from './plane.ts';
 const MRRU = 1524;
 /** Links of one bundle (JNX-L2TP-MIB). */
 export const LINKS_MAX = 8;
+/**
+ * What the first link's peer is given to make its bundle in. Linux takes multilink frames only once pppd has made it, and
+ * loses what comes before: a Configure-Request of ours that overtakes it would cost a whole restart timer.
+ */
+const FIRST_FRAME_MS = 250;
 /** How long what comes up again waits for the shards, at a time. */
 const PASS_WAIT_MS = 2;
 
@@ -30,6 +35,8 @@ export class Bundle extends NetworkEnd {
   readonly network: BundleNetwork;
   /** By place in the bundle, null where a link has left. */
   readonly links: (Call | null)[] = Array.from({ length: LINKS_MAX }, () => null);
+  /** The network phase begins with the peer's first frame, or then; Infinity once it has. */
+  startAt: number;
   /** Links that have been members, those that left included. */
   linksEver = 0;
   readonly fragmentThreshold: number | null;
@@ -43,6 +50,7 @@ export class Bundle extends NetworkEnd {
     now: number,
   ) {
     super(now);
+    this.startAt = now + FIRST_FRAME_MS;
     this.id = rows.bundle;
     this.networkRow = rows.network;
     this.key = key;
@@ -56,7 +64,7 @@ export class Bundle extends NetworkEnd {
     this.network = new BundleNetwork({ role: 'server', name: first.userName, multilink });
   }
   deadline(): number {
-    return this.network.deadline();
+    return Math.min(this.startAt, this.network.deadline());
   }
   get carrier(): number {
     return this.networkRow;
@@ -139,17 +147,12 @@ export class Bundles {
     }
     const link = bundle.links.indexOf(null);
     if (link < 0) return `bundle ${bundle.id} has ${LINKS_MAX} links`;
-    const first = bundle.members.length === 0 && bundle.linksEver === 0;
     bundle.links[link] = call;
     bundle.linksEver++;
     call.bundle = bundle;
     this.#activate(call, bundle, link, lcp);
     this.#options.log('info', 'link-up', { ...call.logFields, bundle: bundle.id, user: call.userName });
-    if (first) {
-      const out: BundleAction[] = [];
-      bundle.network.start(now, out);
-      this.#perform(bundle, out);
-    }
+    this.#options.scheduled(bundle);
     return null;
   }
   /** Makes the link's row a member's, once no shard reads what it held before. */
@@ -184,6 +187,7 @@ export class Bundles {
   }
   #end(bundle: Bundle): void {
     const out: BundleAction[] = [];
+    bundle.startAt = Number.POSITIVE_INFINITY;
     bundle.network.down(this.#options.now(), out);
     this.#perform(bundle, out);
     this.#networkDown(bundle);
@@ -208,13 +212,22 @@ export class Bundles {
 
   /** A frame from its protocol field on, out of a bundle or by one of its links. */
   receive(bundle: Bundle, frame: Uint8Array): void {
+    this.#start(bundle);
     const out: BundleAction[] = [];
     bundle.network.receive(frame, this.#options.now(), out);
     this.#perform(bundle, out);
   }
   handleTimeout(bundle: Bundle, now: number): void {
+    if (now >= bundle.startAt) this.#start(bundle);
     const out: BundleAction[] = [];
     bundle.network.handleTimeout(now, out);
+    this.#perform(bundle, out);
+  }
+  #start(bundle: Bundle): void {
+    if (bundle.startAt === Number.POSITIVE_INFINITY) return;
+    bundle.startAt = Number.POSITIVE_INFINITY;
+    const out: BundleAction[] = [];
+    bundle.network.start(this.#options.now(), out);
     this.#perform(bundle, out);
   }
 

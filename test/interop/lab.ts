@@ -17,7 +17,7 @@ const here = fileURLToPath(new URL('.', import.meta.url));
 const ip = (...args: string[]): string => execFileSync('ip', args, { encoding: 'utf8' });
 
 /** A configuration for the lab. */
-export const configuration = (method: 'chap' | 'pap', hide = true): string => `
+export const configuration = (method: 'chap' | 'pap', hide = true, client = ''): string => `
 system { host-name lns-lab; }
 services { l2tp { tunnel-group lab {
   l2tp-access-profile lacs; ppp-access-profile users;
@@ -26,7 +26,7 @@ services { l2tp { tunnel-group lab {
 access {
   address-pool clients { address 100.64.0.0/24; }
   group-profile defaults { ppp { framed-pool clients; primary-dns 192.0.2.53; secondary-dns 192.0.2.54; } }
-  profile lacs { client * { l2tp { ppp-authentication ${method}; shared-secret "lab secret"; } user-group-profile defaults; } }
+  profile lacs { client * { l2tp { ppp-authentication ${method}; shared-secret "lab secret"; ${client} } user-group-profile defaults; } }
   profile users {
     client alice { chap-secret "wonderland"; pap-password "wonderland"; }
     client fixed { chap-secret "wonderland"; ppp { framed-ip-address 198.51.100.77/32; } }
@@ -139,6 +139,9 @@ export class Lab {
     password?: string;
     secret?: string;
     after?: string;
+    /** Script that dials; its own variables are `variables`. */
+    script?: 'dial.sh' | 'multilink.sh';
+    variables?: Record<string, string>;
     /** Files that the guest finds in /host. */
     files?: Record<string, Uint8Array>;
   }): Promise<string> {
@@ -148,12 +151,12 @@ export class Lab {
     const run = mkdtempSync(join(this.folder, 'run-'));
     for (const [name, octets] of Object.entries(options.files ?? {})) writeFileSync(join(run, name), octets);
     const quote = (text: string): string => `'${text.replace(/'/g, `'\\''`)}'`;
-    const variables = { LNS: LNS_ADDRESS, USER: user, PASSWORD: password, SECRET: secret, AFTER: after, CORE };
+    const variables = { LNS: LNS_ADDRESS, USER: user, PASSWORD: password, SECRET: secret, AFTER: after, CORE, ...options.variables };
     writeFileSync(
       join(run, 'run.sh'),
       `${Object.entries(variables)
         .map(([name, value]) => `export ${name}=${quote(value)}`)
-        .join('\n')}\n${readFileSync(join(here, 'dial.sh'), 'utf8')}`,
+        .join('\n')}\n${readFileSync(join(here, options.script ?? 'dial.sh'), 'utf8')}`,
     );
     const child = spawn(
       'ip',
