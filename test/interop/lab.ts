@@ -151,7 +151,15 @@ export class Lab {
     const run = mkdtempSync(join(this.folder, 'run-'));
     for (const [name, octets] of Object.entries(options.files ?? {})) writeFileSync(join(run, name), octets);
     const quote = (text: string): string => `'${text.replace(/'/g, `'\\''`)}'`;
-    const variables = { LNS: LNS_ADDRESS, USER: user, PASSWORD: password, SECRET: secret, AFTER: after, CORE, ...options.variables };
+    const variables = {
+      LNS: LNS_ADDRESS,
+      USER: user,
+      PASSWORD: password,
+      SECRET: secret,
+      AFTER: after,
+      CORE,
+      ...options.variables,
+    };
     writeFileSync(
       join(run, 'run.sh'),
       `${Object.entries(variables)

@@ -1,11 +1,11 @@
-# Runs in the guest: LINKS sessions of one pppd bundle over TUNNELS tunnels. Variables: LNS USER PASSWORD SECRET LINKS TUNNELS AFTER.
+# Runs in the guest: LINKS sessions of one pppd bundle, each in a tunnel of its own (xl2tpd places one call a tunnel).
+# Variables: LNS USER PASSWORD SECRET LINKS AFTER.
 echo "* * $SECRET" >/etc/xl2tpd/l2tp-secrets
 printf '"%s" * "%s"\n' "$USER" "$PASSWORD" >/etc/ppp/chap-secrets
 cp /etc/ppp/chap-secrets /etc/ppp/pap-secrets
 chmod 600 /etc/xl2tpd/l2tp-secrets /etc/ppp/*-secrets
 rm -f /run/pppd2.tdb /var/run/pppd2.tdb
-# Calls that xl2tpd places on a tunnel that is up have no section of their own: their options stand here.
-cat >/etc/ppp/options <<O
+cat >/etc/ppp/options.l2tp <<O
 name "$USER"
 noauth
 nodefaultroute
@@ -20,8 +20,7 @@ lcp-echo-failure 3
 debug
 logfile /tmp/ppp.log
 O
-: >/etc/ppp/options.l2tp
-for t in $(seq $TUNNELS); do
+for t in $(seq $LINKS); do
   cat >/etc/xl2tpd/x$t.conf <<O
 [global]
 port = $((1700 + t))
@@ -39,9 +38,7 @@ done
 sleep 0.5
 links() { grep -c 'interface ppp0' /proc/net/pppol2tp; }
 for i in $(seq $LINKS); do
-  t=$(((i - 1) % TUNNELS + 1))
-  if [ $i -le $TUNNELS ]; then echo "c l" >/tmp/control$t
-  else echo "c $(sed -n 's/.*Connection established to.*Local: \([0-9]*\),.*/\1/p' /tmp/xl2tpd$t.log | head -1)" >/tmp/control$t; fi
+  echo "c l" >/tmp/control$i
   for n in $(seq 100); do
     [ "$(links)" -ge $i ] && ip -4 addr show ppp0 2>/dev/null | grep -q inet && break
     sleep 0.1
@@ -57,6 +54,6 @@ else
 fi
 grep -aE 'IPCP|CHAP|ultilink|bundle|MRRU|mrru|endpoint|Prot-Rej|LCP Term|closed' /tmp/ppp.log /tmp/xl2tpd*.log | head -60 | sed 's/^/LOG /'
 cat /proc/net/dev | grep ppp0 | sed 's/^/LOG /'
-for t in $(seq $TUNNELS); do echo "d l" >/tmp/control$t; done
+for t in $(seq $LINKS); do echo "d l" >/tmp/control$t; done
 sleep 1
 kill $(cat /tmp/xl2tpd*.pid)

@@ -58,18 +58,16 @@ const multilink = block(
   'Accept Multilink PPP',
   [
     leaf('drop-timeout', uint(0, 2000), 'Time that a first fragment waits for the rest; 0 = for good', {
-      ...LATER,
       ...NEW_SESSIONS,
       default: 0,
       unit: 'milliseconds',
     }),
     leaf('fragment-threshold', uint(128, 9192), 'Packets larger than this are sent in fragments', {
-      ...LATER,
       ...NEW_SESSIONS,
       unit: 'octets',
     }),
   ],
-  { ...LATER, ...NEW_SESSIONS, presence: true },
+  { ...NEW_SESSIONS, presence: true },
 );
 const l2tpAttributes = (own: readonly Statement[]): Statement[] => [
   ...own.filter(({ keyword }) => keyword < 'interface-id'),
