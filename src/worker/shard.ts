@@ -128,6 +128,8 @@ class Shard {
     this.#clock = performance.timeOrigin - task.timeOrigin;
     this.#wasm = instantiatePath(module, memory);
     if (this.#wasm.attach(BigInt(this.#base), task.shard) !== 0) throw new Error('the memory has another layout');
+    // The pool was in use before: this shard takes over from one that died.
+    if (this.#words[(this.#control + layout.SHARD_FRAGMENT_FRESH) >>> 2] !== 0) this.#wasm.mpRecover();
     this.#wasm.coreBackEnd(CORE[task.core]);
     this.#wasm.hostEnable(task.core === 'embedded' ? 1 : 0);
     // Over loopback and veth a run stays one packet up to the LNS's sockets, which are chosen by its first header: an
