@@ -18,6 +18,8 @@ export {
 export {
   receivePrepare, receiveRearm, upstream, upstreamRing, downstream, downstreamRing, ringsRelease, inject, coreSlot, epochEnter, epochLeave, upstreamList, downstreamList, peerOptions,
 } from "./path/batch";
+export { offloadOptions, offloadWrites } from "./path/offload";
+export { coreReadSlot, coreReadDone, downstreamRuns } from "./path/split";
 export { ringDoorbell, puntOptions } from "./path/punt";
 export { trafficOptions, trafficClock, trafficSend } from "./path/traffic";
 export { mpTick, mpRecover } from "./mp/bundle";

@@ -156,11 +156,34 @@ export const TX_OUT_MAX: u32 = 4096;
 export const TX_SLOTS: u32 = 0x30000;
 export const TX_SLOT_SIZE: u32 = 9280;
 export const TX_SLOTS_MAX: u32 = 256;
-export const TX_SIZE: u32 = 0x30000 + 256 * 9280;
+// Writes of several packets each for a TUN device with IFF_VNET_HDR (path/offload.ts).
+/** struct virtio_net_hdr, 16 octets apart; the first stays zero. */
+export const TX_OFFLOAD_HEADERS: u32 = 0x30000 + 256 * 9280;
+export const TX_OFFLOAD_IOVECS: u32 = 0x30000 + 256 * 9280 + 0x10010;
+/** { offset of the iovecs u32, their number u32 } each. */
+export const TX_OFFLOAD_WRITES: u32 = 0x30000 + 256 * 9280 + 0x30010;
+export const TX_OFFLOAD_RECORDS: u32 = 0x30000 + 256 * 9280 + 0x38010;
+/** Flow table of the batch: { packet + 1 u32, era u32 } each. */
+export const TX_OFFLOAD_TABLE: u32 = 0x30000 + 256 * 9280 + 0x58010;
+export const TX_OFFLOAD_BUCKETS: u32 = 1024;
+export const TX_SIZE: u32 = 0x30000 + 256 * 9280 + 0x5a040;
 
 /** Packets read from the core side: 64 slots, spaced like those of the receive area. */
 export const CORE_SLOTS: u32 = 0;
 export const CORE_SIZE: u32 = 65 * 65536;
+// With IFF_VNET_HDR: packets read back to back, { offset u32, octets u32 } of each, and what super-packets are split into.
+export const CORE_READ_SIZE: u32 = 0x1f0000;
+/** Octets of the largest read: a virtio_net_hdr and a packet of 65,535. */
+export const CORE_READ_MAX: u32 = 65552;
+export const CORE_LIST: u32 = 0x1f0000;
+export const CORE_SPLIT: u32 = 0x200000;
+/** struct virtio_net_hdr: flags u8, gso_type u8, hdr_len, gso_size, csum_start, csum_offset u16, native-endian. */
+export const VNET_HEADER_SIZE: u32 = 10;
+export const VNET_NEEDS_CSUM: u32 = 1;
+export const VNET_GSO_NONE: u32 = 0;
+export const VNET_GSO_TCPV4: u32 = 1;
+export const VNET_GSO_UDP_L4: u32 = 5;
+export const VNET_GSO_ECN: u32 = 0x80;
 
 // Rings: one producer, one consumer. Positions count octets and wrap at 2^32; the data area's size is a power of two.
 /** u32, position of the consumer. */

@@ -1,20 +1,23 @@
 import { createInterface } from 'node:readline';
 import { CliClient, defaultSocketPath } from '../server/socket.ts';
+import { defaultHistoryFile, History } from './history.ts';
 import { Shell, type Sink } from './shell.ts';
+import { Terminal } from './terminal.ts';
 
 /** Straight to standard output. */
 class PlainSink implements Sink {
   readonly #stop = new AbortController();
-  get signal(): AbortSignal {
-    return this.#stop.signal;
-  }
+  readonly echoes = false;
   constructor(client: CliClient) {
     process.stdout.on('error', () => {
       // Nobody reads on.
       client.close();
     });
+    process.once('SIGINT', () => this.#stop.abort());
   }
-  readonly echoes = false;
+  get signal(): AbortSignal {
+    return this.#stop.signal;
+  }
   begin(): void {}
   fail(text: string): void {
     process.stderr.write(text);
@@ -35,17 +38,72 @@ async function script(client: CliClient): Promise<void> {
   for await (const line of lines) {
     const more = await shell.execute(line, sink);
     if (shell.failed) process.exitCode = 1;
-    if (!more) break;
+    if (!more || sink.signal.aborted) break;
   }
   lines.close();
+}
+
+/** The whole command line, at a terminal. */
+async function interactive(client: CliClient): Promise<void> {
+  const { stdin, stdout } = process;
+  const history = new History(defaultHistoryFile());
+  const shell = new Shell(client, () => history.lines);
+  const raw = (on: boolean): void => {
+    stdin.setRawMode(on);
+    // Pastes come marked, so that their line feeds do not run half a command.
+    stdout.write(on ? '\u001b[?2004h' : '\u001b[?2004l');
+  };
+  const suspend = async (): Promise<void> => {
+    raw(false);
+    const back = new Promise<void>((resolve) => process.once('SIGCONT', () => resolve()));
+    process.kill(process.pid, 'SIGTSTP');
+    await back;
+    raw(true);
+  };
+  const screen = {
+    get columns() {
+      return stdout.columns > 0 ? stdout.columns : 80;
+    },
+    get rows() {
+      return stdout.rows > 0 ? stdout.rows : 24;
+    },
+    write: (text: string) => void stdout.write(text),
+  };
+  const terminal = new Terminal(screen, shell, client, history, suspend);
+  const feed = (octets: Buffer): void => terminal.feed(octets);
+  const end = (): void => terminal.ended();
+  const resize = (): void => terminal.resized();
+  let lost = false;
+  client.onClose = () => {
+    lost = true;
+    terminal.ended();
+  };
+  raw(true);
+  stdin.on('data', feed);
+  stdin.on('end', end);
+  stdout.on('resize', resize);
+  for (const signal of ['SIGHUP', 'SIGTERM'] as const) process.once(signal, end);
+  try {
+    await terminal.run();
+  } finally {
+    raw(false);
+    stdin.off('data', feed);
+    stdout.off('resize', resize);
+  }
+  if (lost) {
+    process.stderr.write('lns: the server closed the connection\n');
+    process.exitCode = 1;
+  }
 }
 
 /** `lns cli`: at a terminal the whole command line, otherwise a script. */
 export async function cli(options: { socket?: string }): Promise<void> {
   const client = await CliClient.open(options.socket ?? defaultSocketPath());
   try {
-    await script(client);
+    if (process.stdin.isTTY && process.stdout.isTTY) await interactive(client);
+    else await script(client);
   } finally {
+    client.onClose = () => {};
     client.close();
     // A pipe that stays open must not keep the process.
     process.stdin.destroy();

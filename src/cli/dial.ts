@@ -1,6 +1,10 @@
 import { Lac, type LacStatus } from '../emulator/lac.ts';
 import { ConfigError } from '../errors.ts';
+import type { AuthMethod } from '../ppp/types.ts';
 import { parseIpv4, parseIpv6 } from '../wire/address.ts';
+
+type Method = 'chap' | 'pap' | 'mschap-v2';
+const methodOf = (word: Method): AuthMethod => (word === 'chap' ? 'chap-md5' : word);
 
 interface DialOptions {
   server: string;
@@ -12,7 +16,8 @@ interface DialOptions {
   hide?: boolean;
   user: string;
   password?: string;
-  auth: 'any' | 'chap' | 'pap';
+  auth: 'any' | Method;
+  proxy?: Method | 'none';
   local: string;
   onePort?: boolean;
   rate: number;
@@ -73,8 +78,9 @@ export async function dial(options: DialOptions): Promise<void> {
         hideAvps: options.hide === true,
         user: options.user,
         password,
-        methods: options.auth === 'any' ? ['chap-md5', 'pap'] : [options.auth === 'chap' ? 'chap-md5' : 'pap'],
+        methods: options.auth === 'any' ? ['chap-md5', 'pap', 'mschap-v2'] : [methodOf(options.auth)],
         sequencing: options.sequencing === true,
+        proxy: options.proxy === undefined ? null : options.proxy === 'none' ? [] : [methodOf(options.proxy)],
       },
     ],
     localAddress: options.local,

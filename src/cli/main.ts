@@ -64,6 +64,8 @@ program
   .option('--portable', 'node:dgram in place of system calls')
   .option('--no-gso', 'send every datagram by itself (without UDP_SEGMENT)')
   .option('--no-gro', 'receive every datagram by itself (without UDP_GRO)')
+  .option('--no-vnet-hdr', 'cross the TUN device one packet at a time (without IFF_VNET_HDR)')
+  .option('--no-uso', 'merge no UDP datagrams on the TUN device')
   .option('--verbose', 'log details as well')
   .action(async (file: string, options) => (await import('./run.ts')).run(file, options));
 
@@ -87,7 +89,17 @@ program
   .option('--user <name>', 'PPP user; %d is the number of the session', 'user')
   .option('--password <password>', 'its password (better: LNS_PASSWORD in the environment)')
   .addOption(
-    new Option('--auth <method>', 'PPP authentication that is answered').choices(['any', 'chap', 'pap']).default('any'),
+    new Option('--auth <method>', 'PPP authentication that is answered')
+      .choices(['any', 'chap', 'pap', 'mschap-v2'])
+      .default('any'),
+  )
+  .addOption(
+    new Option('--proxy <method>', 'the LAC negotiates LCP itself, demands this, and hands it over').choices([
+      'chap',
+      'pap',
+      'mschap-v2',
+      'none',
+    ]),
   )
   .option('--local <address>', 'our address', '0.0.0.0')
   .option('--one-port', 'all tunnels by one UDP port, not one each')

@@ -26,6 +26,8 @@ interface RunOptions {
   portable?: boolean;
   gso: boolean;
   gro: boolean;
+  vnetHdr: boolean;
+  uso: boolean;
   verbose?: boolean;
 }
 

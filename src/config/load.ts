@@ -40,3 +40,13 @@ export function formatDiagnostics(diagnostics: readonly Diagnostic[], file: stri
   if (diagnostics.some((one) => one.severity === 'error')) lines.push('error: configuration check-out failed');
   return lines.join('\n');
 }
+
+/** Diagnostics of a candidate as `commit` prints them: what was typed has no line. */
+export function formatCheck(diagnostics: readonly Diagnostic[]): string {
+  const lines = diagnostics.map(({ path, statement, message, severity }) => {
+    const level = `[edit${path.length > 0 ? ` ${path.join(' ')}` : ''}]`;
+    return `${level}\n  '${statement}'\n    ${severity === 'warning' ? 'warning: ' : ''}${message}`;
+  });
+  if (diagnostics.some((one) => one.severity === 'error')) lines.push('error: configuration check-out failed');
+  return lines.join('\n');
+}

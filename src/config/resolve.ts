@@ -390,12 +390,14 @@ class Resolver {
         `ppp-profile ${profileName}`,
         'clients of referenced profile must have only PPP attributes',
       );
-    const method: AuthMethod = value(own, 'ppp-authentication') === 'pap' ? 'pap' : 'chap-md5';
+    const methods = values(own, 'ppp-authentication').map(
+      (word): AuthMethod => (word === 'chap' ? 'chap-md5' : (word as 'pap' | 'mschap-v2')),
+    );
     return {
       name: client.key!,
       secret: this.#secret(own, 'shared-secret', null),
       maximumSessionsPerTunnel: Number(pick('maximum-sessions-per-tunnel') ?? 0),
-      pppAuthentication: method,
+      pppAuthentication: methods.length > 0 ? [...new Set(methods)] : ['chap-md5'],
       lcpRenegotiation: said('lcp-renegotiation'),
       localChap: said('local-chap'),
       multilink: said('multilink')

@@ -99,7 +99,8 @@ export interface TunnelClient {
   readonly secret: string | null;
   /** 0 = unlimited. */
   readonly maximumSessionsPerTunnel: number;
-  readonly pppAuthentication: AuthMethod;
+  /** The first preferred; one at least. */
+  readonly pppAuthentication: readonly AuthMethod[];
   readonly lcpRenegotiation: boolean;
   readonly localChap: boolean;
   /** null: no multilink. `fragmentThreshold` in octets, null: no fragments; `dropTimeoutMs` 0: fragments are held. */

@@ -42,6 +42,11 @@ export interface PathExports {
   coreSlot(index: number): number;
   epochEnter(): void;
   epochLeave(): void;
+  offloadOptions(tso: number, uso: number): void;
+  offloadWrites(): number;
+  coreReadSlot(): number;
+  coreReadDone(octets: number): void;
+  downstreamRuns(from: number): number;
   ringDoorbell(): void;
   puntOptions(most: number): void;
   mpTick(): number;

@@ -10,7 +10,7 @@ export type FrontAvps = readonly (readonly [attributeType: number, value: Uint8A
 /** What a LAC has when it places the call. */
 export interface Front {
   readonly avps: FrontAvps;
-  /** Frames of the client, from the protocol field on, that the LAC has not consumed: they go into the tunnel. */
+  /** Whole frames of the client that the LAC has not consumed: they go into the tunnel. */
   readonly pending: readonly Uint8Array[];
 }
 
@@ -48,7 +48,7 @@ export function answerCall(lac: PppOptions, client: PppSession, now: number, out
   };
   const fromClient = (actions: PppAction[]): void => {
     for (const action of actions)
-      if (action.do === 'send') toServer.push(action.frame.subarray(2));
+      if (action.do === 'send') toServer.push(action.frame);
       else out.push(action);
   };
   const step = (work: (actions: PppAction[]) => void, take: (actions: PppAction[]) => void): void => {
@@ -59,8 +59,9 @@ export function answerCall(lac: PppOptions, client: PppSession, now: number, out
   step((actions) => server.open(now, actions), fromServer);
   step((actions) => client.open(now, actions), fromClient);
   for (let steps = 0; steps < STEPS_MAX && !done; steps++) {
-    const up = toServer.shift();
-    if (up !== undefined) {
+    const whole = toServer.shift();
+    if (whole !== undefined) {
+      const up = whole.subarray(2);
       const options = confreq(up);
       if (options !== null) {
         initialReceived ??= options;

@@ -9,12 +9,13 @@ import { Rungs } from '../io/rungs.ts';
 import { Ticker } from '../io/ticker.ts';
 import { DatagramSender, openDgram, openUdpSocket } from '../io/udp.ts';
 import { PppSession } from '../ppp/session.ts';
-import type { AuthMethod, LcpResult, PppAction } from '../ppp/types.ts';
+import type { AuthMethod, LcpResult, PppAction, PppOptions } from '../ppp/types.ts';
 import { TunnelIdPool } from '../server/ids.ts';
 import { Plane, type ShardCounters } from '../server/plane.ts';
 import { decodeSockaddr, encodeSockaddr, type PeerAddress, parseIpv4 } from '../wire/address.ts';
 import { octets32 } from '../wire/ppp.ts';
 import { SeededRandom, SystemRandom } from '../wire/random.ts';
+import { answerCall, type Front } from './front.ts';
 
 /** Tunnels of one kind: to one LNS, with one host name, secret and user. */
 export interface LacProfile {
@@ -31,6 +32,11 @@ export interface LacProfile {
   readonly methods: readonly AuthMethod[];
   /** Ask for numbered data messages at all times. */
   readonly sequencing: boolean;
+  /**
+   * The LAC answers the call itself, negotiates LCP and demands one of these methods, and hands over what came of it
+   * (RFC 2661 section 4.4.5); empty: it demands none. null or absent: it leaves PPP to the LNS.
+   */
+  readonly proxy?: readonly AuthMethod[] | null;
 }
 
 export interface LacOptions {
@@ -101,17 +107,20 @@ class EmulatedCall implements Timed {
   ppp: PppSession | null = null;
   lcp: LcpResult | null = null;
   row = 0;
+  /** Where the LAC answered itself: what the client and it have left to be done. */
+  front: Front | null = null;
+  asked: PppAction[] = [];
   up = false;
   settled = false;
   readonly tunnelId: number;
   readonly tunnel: EmulatedTunnel;
-  readonly sessionId: number;
+  /** 0 until the call is placed. */
+  sessionId = 0;
   readonly number: number;
   readonly startedAt: number;
-  constructor(tunnelId: number, tunnel: EmulatedTunnel, sessionId: number, number: number, startedAt: number) {
+  constructor(tunnelId: number, tunnel: EmulatedTunnel, number: number, startedAt: number) {
     this.tunnelId = tunnelId;
     this.tunnel = tunnel;
-    this.sessionId = sessionId;
     this.number = number;
     this.startedAt = startedAt;
   }
@@ -347,6 +356,8 @@ export class Lac {
     const out: ControlAction[] = [];
     while (tunnel.placed < tunnel.profile.sessionsPerTunnel) {
       if (this.#inSetup >= SETUP_WINDOW || (setupRate > 0 && this.#allowance < 1)) break;
+      const call = new EmulatedCall(tunnelId, tunnel, this.#serial, now);
+      if (tunnel.profile.proxy != null) this.#answer(call, tunnel.profile, tunnel.profile.proxy, now);
       const sessionId = endpoint.placeCall(
         tunnelId,
         {
@@ -356,6 +367,7 @@ export class Lac {
           rxConnectSpeed: 100_000_000,
           framingType: 1,
           sequencingRequired: tunnel.profile.sequencing,
+          proxy: call.front?.avps ?? [],
         },
         now,
         out,
@@ -365,7 +377,9 @@ export class Lac {
         tunnel.placed = tunnel.profile.sessionsPerTunnel;
         break;
       }
-      tunnel.calls.set(sessionId, new EmulatedCall(tunnelId, tunnel, sessionId, this.#serial++, now));
+      this.#serial++;
+      call.sessionId = sessionId;
+      tunnel.calls.set(sessionId, call);
       tunnel.placed++;
       this.#inSetup++;
       if (setupRate > 0) this.#allowance--;
@@ -495,8 +509,18 @@ export class Lac {
       this.#end(call, 'the session table is full');
       return;
     }
-    const { profile } = tunnel;
-    call.ppp = new PppSession({
+    const out = call.asked;
+    call.asked = [];
+    if (call.ppp === null) {
+      call.ppp = this.#client(call, tunnel.profile);
+      call.ppp.open(performance.now(), out);
+    }
+    for (const frame of call.front?.pending ?? []) out.push({ do: 'send', frame, priority: false });
+    call.front = null;
+    this.#performPpp(call, out);
+  }
+  #client(call: EmulatedCall, profile: LacProfile): PppSession {
+    return new PppSession({
       role: 'client',
       random: this.#random,
       md5: this.#md5,
@@ -506,9 +530,25 @@ export class Lac {
       secret: Buffer.from(profile.password, 'utf8'),
       compression: true,
     });
-    const out: PppAction[] = [];
-    call.ppp.open(performance.now(), out);
-    this.#performPpp(call, out);
+  }
+  /** Plays the LAC towards its client. Where the two do not come to terms, the LNS has it all to do. */
+  #answer(call: EmulatedCall, profile: LacProfile, methods: readonly AuthMethod[], now: number): void {
+    const client = this.#client(call, profile);
+    const lac: PppOptions = {
+      role: 'server',
+      random: this.#random,
+      md5: this.#md5,
+      mru: MRU,
+      authentication: methods,
+      name: profile.hostName,
+      compression: true,
+    };
+    const asked: PppAction[] = [];
+    const front = answerCall(lac, client, now, asked);
+    if (front === null) return;
+    call.front = front;
+    call.asked = asked;
+    call.ppp = client;
   }
   #end(call: EmulatedCall, message: string): void {
     const endpoint = this.#endpointOf.get(call.tunnelId);

@@ -29,6 +29,7 @@ interface Calls {
   recv(fd: number, buffer: number, length: number, flags: number): number;
   read(fd: number, buffer: number, length: number): number;
   write(fd: number, buffer: number, length: number): number;
+  writev(fd: number, vectors: number, count: number): number;
   open(path: number, flags: number, mode: number): number;
   close(fd: number): number;
   ioctl(fd: number, request: number, argument: number): number;
@@ -51,6 +52,7 @@ const SIGNATURES: Record<keyof Calls, readonly [returns: string, ...parameters: 
   recv: ['int64_t', 'int', 'uint64_t', 'int64_t', 'int'],
   read: ['int64_t', 'int', 'uint64_t', 'int64_t'],
   write: ['int64_t', 'int', 'uint64_t', 'int64_t'],
+  writev: ['int64_t', 'int', 'uint64_t', 'int'],
   open: ['int', 'uint64_t', 'int', 'int'],
   close: ['int', 'int'],
   ioctl: ['int', 'int', 'int64_t', 'uint64_t'],

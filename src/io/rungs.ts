@@ -5,8 +5,11 @@ import { probeUdpOffload } from './udp.ts';
  * The rungs of the I/O ladder above recvmmsg and sendmmsg (docs/io.md). Each is tried at start; where it is switched
  * off or the kernel does not have it, the plain calls do its work.
  */
-export const RUNG_NAMES = ['gso', 'gro'] as const;
+export const RUNG_NAMES = ['gso', 'gro', 'vnetHdr', 'uso'] as const;
 export type RungName = (typeof RUNG_NAMES)[number];
+
+/** As the log and the command line spell them. */
+const LABELS: Readonly<Record<RungName, string>> = { gso: 'gso', gro: 'gro', vnetHdr: 'vnet-hdr', uso: 'uso' };
 
 /** What the operator switched off: `false`. */
 export type RungSwitches = { readonly [Name in RungName]?: boolean };
@@ -14,6 +17,7 @@ export type RungSwitches = { readonly [Name in RungName]?: boolean };
 /** Which rungs are in use, and why the others are not. */
 export class Rungs {
   readonly #off = new Map<RungName, string>();
+  readonly #needless = new Set<RungName>();
 
   /** @param ffi null: portable back ends, no rung at all */
   static probe(ffi: Ffi | null, switches: RungSwitches = {}): Rungs {
@@ -29,18 +33,29 @@ export class Rungs {
     return rungs;
   }
   has(name: RungName): boolean {
-    return !this.#off.has(name);
+    return !this.#off.has(name) && !this.#needless.has(name);
   }
   /** The rung turned out not to work. The first reason is kept. */
   lose(name: RungName, reason: string): void {
     if (!this.#off.has(name)) this.#off.set(name, reason);
   }
+  /** There is nothing that these could speed up: they are neither in use nor missed. */
+  without(names: readonly RungName[]): void {
+    for (const name of names) {
+      this.#off.delete(name);
+      this.#needless.add(name);
+    }
+  }
   /** For the log: "gso+gro", "none". */
   get inUse(): string {
-    return RUNG_NAMES.filter((name) => this.has(name)).join('+') || 'none';
+    return (
+      RUNG_NAMES.filter((name) => this.has(name))
+        .map((name) => LABELS[name])
+        .join('+') || 'none'
+    );
   }
   /** For the log: "gro:option", empty where nothing is missing. */
   get missing(): string {
-    return [...this.#off].map(([name, reason]) => `${name}:${reason}`).join('+');
+    return [...this.#off].map(([name, reason]) => `${LABELS[name]}:${reason}`).join('+');
   }
 }

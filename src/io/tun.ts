@@ -7,6 +7,13 @@ const TUNSETIFF = 0x400454ca;
 const IFF_TUN = 0x0001;
 const IFF_MULTI_QUEUE = 0x0100;
 const IFF_NO_PI = 0x1000;
+const IFF_VNET_HDR = 0x4000;
+const TUNSETOFFLOAD = 0x400454d0;
+const TUN_F_CSUM = 0x01;
+const TUN_F_TSO4 = 0x02;
+const TUN_F_TSO_ECN = 0x08;
+/** The kernel takes both or none. */
+const TUN_F_USO = 0x20 | 0x40;
 /** Packets that wait for a shard. */
 const QUEUE_LENGTH = 4096;
 
@@ -18,6 +25,20 @@ export interface TunOptions {
   readonly mtu: number;
   /** Our own addresses on it. */
   readonly addresses: readonly string[];
+  /** Ask for super-packets (IFF_VNET_HDR); `uso`: of UDP datagrams too. */
+  readonly vnetHdr?: boolean;
+  readonly uso?: boolean;
+}
+
+/** What crosses the device in one piece. */
+export interface TunOffload {
+  /** Each packet has a virtio_net_hdr in front; TCP segments are merged, and checksums left to us. */
+  readonly vnetHdr: boolean;
+  /** UDP datagrams are merged too. */
+  readonly uso: boolean;
+  /** Name of the error that stood in the way of each, empty where none did. */
+  readonly vnetHdrError: string;
+  readonly usoError: string;
 }
 
 /** A TUN device of ours: it and its routes go away with its descriptors. */
@@ -25,14 +46,23 @@ export class Tun {
   readonly name: string;
   readonly index: number;
   readonly fds: readonly number[];
+  readonly offload: TunOffload;
   readonly #ffi: Ffi;
   readonly #netlink: Netlink;
 
-  private constructor(ffi: Ffi, name: string, index: number, fds: readonly number[], netlink: Netlink) {
+  private constructor(
+    ffi: Ffi,
+    name: string,
+    index: number,
+    fds: readonly number[],
+    offload: TunOffload,
+    netlink: Netlink,
+  ) {
     this.#ffi = ffi;
     this.name = name;
     this.index = index;
     this.fds = fds;
+    this.offload = offload;
     this.#netlink = netlink;
   }
 
@@ -40,26 +70,13 @@ export class Tun {
   static open(ffi: Ffi, options: TunOptions): Tun {
     if (options.name.length === 0 || options.name.length > 15)
       throw new ConfigError(`'${options.name}' is no name for a network device: 1 to 15 characters`);
-    const fds: number[] = [];
+    const opened = openQueues(ffi, options);
+    const { fds, offload, name } = opened;
     let netlink: Netlink | null = null;
     try {
-      let name = options.name;
-      for (let queue = 0; queue < options.queues; queue++) {
-        const path = cString('/dev/net/tun');
-        const fd = ffi.open(ffi.addressOf(path), O_RDWR | O_NONBLOCK | O_CLOEXEC, 0);
-        if (fd < 0) throw ffi.error('open /dev/net/tun');
-        fds.push(fd);
-        const request = new Uint8Array(40); // struct ifreq: name 16, flags 2
-        request.set(Buffer.from(name, 'latin1'));
-        const flags = IFF_TUN | IFF_NO_PI | (options.queues > 1 ? IFF_MULTI_QUEUE : 0);
-        new DataView(request.buffer).setUint16(16, flags, true);
-        if (ffi.ioctl(fd, TUNSETIFF, ffi.addressOf(request)) < 0) throw ffi.error(`TUN device ${name}`);
-        name = Buffer.from(request.subarray(0, 16)).toString('latin1').replace(/\0.*$/s, '');
-      }
       const index = ffi.if_nametoindex(ffi.addressOf(cString(name)));
       if (index <= 0) throw ffi.error(`TUN device ${name}`);
       netlink = new Netlink(ffi);
-      netlink.setLinkUp(index, options.mtu, QUEUE_LENGTH);
       // ICMP that the path sends from our own address comes in by this device: the kernel would take it for a martian.
       for (const [setting, value] of [
         ['accept_local', '1'],
@@ -69,8 +86,9 @@ export class Tun {
       // Nothing inside is IPv6: the kernel need not ask for routers there.
       const ipv6 = `/proc/sys/net/ipv6/conf/${name}/disable_ipv6`;
       if (existsSync(ipv6)) writeFileSync(ipv6, '1');
+      netlink.setLinkUp(index, options.mtu, QUEUE_LENGTH);
       for (const address of options.addresses) netlink.addAddress(index, address, 32);
-      return new Tun(ffi, name, index, fds, netlink);
+      return new Tun(ffi, name, index, fds, offload, netlink);
     } catch (error) {
       netlink?.close();
       for (const fd of fds) ffi.close(fd);
@@ -94,4 +112,46 @@ export class Tun {
     this.#netlink.close();
     for (const fd of this.fds) this.#ffi.close(fd);
   }
+}
+
+/** Opens the device's queues, with super-packets where they are wanted and to be had. */
+function openQueues(ffi: Ffi, options: TunOptions): { fds: number[]; name: string; offload: TunOffload } {
+  const fds: number[] = [];
+  let vnetHdr = options.vnetHdr === true;
+  let uso = vnetHdr && options.uso === true;
+  let vnetHdrError = '';
+  let usoError = '';
+  let { name } = options;
+  try {
+    for (let queue = 0; queue < options.queues; queue++) {
+      const path = cString('/dev/net/tun');
+      const fd = ffi.open(ffi.addressOf(path), O_RDWR | O_NONBLOCK | O_CLOEXEC, 0);
+      if (fd < 0) throw ffi.error('open /dev/net/tun');
+      fds.push(fd);
+      const request = new Uint8Array(40); // struct ifreq: name 16, flags 2
+      request.set(Buffer.from(name, 'latin1'));
+      const flags = IFF_TUN | IFF_NO_PI | (options.queues > 1 ? IFF_MULTI_QUEUE : 0) | (vnetHdr ? IFF_VNET_HDR : 0);
+      new DataView(request.buffer).setUint16(16, flags, true);
+      if (ffi.ioctl(fd, TUNSETIFF, ffi.addressOf(request)) < 0) throw ffi.error(`TUN device ${name}`);
+      name = Buffer.from(request.subarray(0, 16)).toString('latin1').replace(/\0.*$/s, '');
+      if (!vnetHdr) continue;
+      const wanted = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO_ECN;
+      if (uso && ffi.ioctl(fd, TUNSETOFFLOAD, wanted | TUN_F_USO) < 0) {
+        usoError = ffi.error('TUNSETOFFLOAD').errorName;
+        uso = false;
+      }
+      if (!uso && ffi.ioctl(fd, TUNSETOFFLOAD, wanted) < 0) {
+        // From the start, without: the flag belongs to the device, not to a queue.
+        vnetHdrError = ffi.error('TUNSETOFFLOAD').errorName;
+        for (const one of fds.splice(0)) ffi.close(one);
+        vnetHdr = false;
+        name = options.name;
+        queue = -1;
+      }
+    }
+  } catch (error) {
+    for (const fd of fds) ffi.close(fd);
+    throw error;
+  }
+  return { fds, name, offload: { vnetHdr, uso, vnetHdrError, usoError } };
 }

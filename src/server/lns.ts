@@ -157,6 +157,7 @@ export class Lns {
       for (const group of this.config.tunnelGroups) this.#gateways.open(group);
       const gateways = [...this.#gateways];
       if (net === 'tun') this.#openTun(this.#ffi!);
+      else this.rungs.without(['vnetHdr', 'uso']);
       this.plane = await Plane.open({
         tunnels: this.options.tunnels ?? 65535,
         sessions: this.options.sessions ?? 262_143,
@@ -172,6 +173,8 @@ export class Lns {
         traffic: null,
         segmentation: this.rungs.has('gso'),
         gro: this.rungs.has('gro'),
+        vnetHdr: this.rungs.has('vnetHdr'),
+        uso: this.rungs.has('uso'),
         events: {
           frame: (row, frame) => this.#guarded(() => this.subscribers.frame(row, frame)),
           control: (octets, sockaddr, group) => {
@@ -245,7 +248,12 @@ export class Lns {
       queues: this.options.shards,
       mtu: MTU,
       addresses: [...unitAddresses(this.config)].map(formatIpv4),
+      vnetHdr: this.rungs.has('vnetHdr'),
+      uso: this.rungs.has('uso'),
     });
+    const { offload } = this.#tun;
+    if (!offload.vnetHdr) this.rungs.lose('vnetHdr', offload.vnetHdrError);
+    if (!offload.uso) this.rungs.lose('uso', offload.usoError || 'vnet-hdr');
     this.#routes = new HostRoutes(this.#tun, this.config.pools.values(), this.options.log);
   }
 

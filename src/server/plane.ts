@@ -27,6 +27,9 @@ export interface PlaneOptions {
   readonly segmentation: boolean;
   /** The sockets that shards read deliver merged runs of datagrams (UDP_GRO). */
   readonly gro?: boolean;
+  /** The TUN queues have IFF_VNET_HDR, with `uso` for UDP too. */
+  readonly vnetHdr?: boolean;
+  readonly uso?: boolean;
   readonly events: PlaneEvents;
 }
 
@@ -187,6 +190,8 @@ export class Plane {
       core,
       segmentation,
       gro: this.#options.gro === true,
+      vnetHdr: this.#options.vnetHdr === true,
+      uso: this.#options.uso === true,
       traffic,
     };
     const run = this.#pool.run(task) as Promise<ShardReport>;

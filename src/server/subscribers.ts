@@ -102,16 +102,33 @@ export class Subscribers {
       md5: this.#options.md5,
       mru: MRU,
       // `none` first: nobody is asked. Behind another method it is for users whom that one does not know.
-      authentication: this.profileOf(call).authenticationOrder[0] === 'none' ? [] : [tunnel.client.pppAuthentication],
+      authentication: this.profileOf(call).authenticationOrder[0] === 'none' ? [] : tunnel.client.pppAuthentication,
       name: this.localName(call),
       compression: true,
       multilink: tunnel.client.multilink === null ? null : this.#multilink,
     });
     const out: PppAction[] = [];
-    call.ppp.open(now, out);
+    this.#begin(call, call.ppp, connected, out);
     for (const frame of call.early) call.ppp.receive(frame, now, out);
     call.early = [];
     this.#perform(call, out);
+  }
+  /** LCP anew, or where the LAC left it (RFC 2661 section 4.4.5). */
+  #begin(call: Call, ppp: PppSession, connected: CallConnected, out: PppAction[]): void {
+    const { lcpRenegotiation, localChap } = call.tunnel.client;
+    const now = this.#options.now();
+    if (lcpRenegotiation) {
+      ppp.open(now, out);
+      return;
+    }
+    const reason = ppp.openProxied(connected, localChap, now, out);
+    if (reason === null || connected.lastReceivedConfreq === null) return;
+    this.#options.log('info', 'proxy-lcp-refused', {
+      group: call.gateway.config.name,
+      tunnel: call.tunnel.info.tunnelId,
+      session: call.sessionId,
+      reason,
+    });
   }
   /** The call is gone: its row, its address and its unit are free again. @returns whether its network was up */
   remove(call: Call, cause: TerminateCause): boolean {
@@ -273,7 +290,7 @@ export class Subscribers {
       case 'lcp-open':
         call.lcp = action.lcp;
         if (call.row !== 0) this.#tables.setEcho(call.row, action.lcp.localMagic);
-        if (action.lcp.peerAccm !== null) this.#options.linkInfo(call, action.lcp.peerAccm);
+        if (action.lcp.peerAccm !== null && !action.lcp.proxied) this.#options.linkInfo(call, action.lcp.peerAccm);
         break;
       case 'lcp-down':
         if (call.row !== 0) this.#tables.setEcho(call.row, null);

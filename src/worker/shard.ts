@@ -39,6 +39,9 @@ export interface ShardTask {
   readonly segmentation: boolean;
   /** The sockets deliver runs of datagrams that the kernel merged (UDP_GRO). */
   readonly gro: boolean;
+  /** The TUN queue has IFF_VNET_HDR: super-packets of TCP cross it, with `uso` of UDP too. */
+  readonly vnetHdr: boolean;
+  readonly uso: boolean;
   readonly traffic: { kind: 'udp' | 'icmp'; target: number; octets: number; burst: number } | null;
 }
 
@@ -137,6 +140,7 @@ class Shard {
     const runs = task.traffic === null ? layout.RUNS_PEER : layout.RUNS_TUNNEL;
     this.#wasm.transmitOptions(task.segmentation ? runs : layout.RUNS_NONE, task.sockets.length === 0 ? 1 : 0);
     if (task.listens.length > 0) this.#wasm.receivePrepare(task.gro ? 1 : 0);
+    if (task.vnetHdr) this.#wasm.offloadOptions(1, task.uso ? 1 : 0);
     if (task.traffic !== null)
       this.#wasm.trafficOptions(
         task.traffic.kind === 'icmp' ? layout.TRAFFIC_ICMP : layout.TRAFFIC_UDP,
@@ -325,6 +329,7 @@ class Shard {
 
   /** One batch from the TUN queue. @returns whether more may wait */
   #readTun(): boolean {
+    if (this.#task.vnetHdr) return this.#readTunRuns();
     const lengths = this.#scratch;
     let n = 0;
     for (; n < layout.BATCH; n++) {
@@ -337,6 +342,29 @@ class Shard {
       this.#flush();
     }
     return n === layout.BATCH;
+  }
+
+  /** The same with IFF_VNET_HDR: packets of up to 64 KiB, each split in the path. */
+  #readTunRuns(): boolean {
+    const wasm = this.#wasm;
+    let n = 0;
+    let more = false;
+    for (;;) {
+      const at = wasm.coreReadSlot() >>> 0;
+      if (at === 0) {
+        more = true;
+        break;
+      }
+      const octets = this.#ffi!.read(this.#task.tun, this.#base + at, layout.CORE_READ_MAX);
+      if (octets <= 0) break;
+      wasm.coreReadDone(octets);
+      n++;
+    }
+    for (let at = 0; at < n; ) {
+      at = wasm.downstreamRuns(at);
+      this.#flush();
+    }
+    return more;
   }
 
   #generate(budget: number): number {
@@ -363,7 +391,8 @@ class Shard {
       this.#send(this.#task.sockets[this.#words[at]!]!, this.#words[at + 1]!, this.#words[at + 2]!);
     }
     const outs = wasm.transmitOuts();
-    if (outs > 0) {
+    if (outs > 0 && this.#task.vnetHdr) this.#writeRuns();
+    else if (outs > 0) {
       let lost = 0;
       const list = (this.#tx + layout.TX_OUT) >>> 2;
       for (let i = 0; i < outs; i++) {
@@ -377,6 +406,19 @@ class Shard {
       if (lost > 0) wasm.coreLost(lost);
     }
     wasm.transmitReset();
+  }
+
+  /** The list for a TUN device with IFF_VNET_HDR: a run of one flow by one write. */
+  #writeRuns(): void {
+    const writes = this.#wasm.offloadWrites();
+    const list = (this.#tx + layout.TX_OFFLOAD_WRITES) >>> 2;
+    let lost = 0;
+    for (let i = 0; i < writes; i++) {
+      const vectors = this.#words[list + i * 2]! >>> 0;
+      const count = this.#words[list + i * 2 + 1]!;
+      if (this.#ffi!.writev(this.#task.tun, this.#base + vectors, count) < 0) lost += count - 1;
+    }
+    if (lost > 0) this.#wasm.coreLost(lost);
   }
 
   /** Sends messages `first` to `first + count`; what the kernel refuses is counted, never waited for. */

@@ -102,7 +102,7 @@ test('a LAC has its own attributes, and the defaults of those it does not say', 
     {
       secret: 'anchor',
       maximumSessionsPerTunnel: 0,
-      pppAuthentication: 'chap-md5',
+      pppAuthentication: ['chap-md5'],
       interfaceId: 'harbour',
       lcpRenegotiation: false,
       localChap: false,
@@ -111,9 +111,14 @@ test('a LAC has its own attributes, and the defaults of those it does not say', 
     },
   );
 });
-test('ppp-authentication is chap or pap', () => {
-  assert.equal(lac({ lacL2tp: 'ppp-authentication pap;' }).pppAuthentication, 'pap');
-  assert.equal(lac({ lacL2tp: 'ppp-authentication chap;' }).pppAuthentication, 'chap-md5');
+test('ppp-authentication is chap, pap, or a list of methods', () => {
+  assert.deepEqual(lac({ lacL2tp: 'ppp-authentication pap;' }).pppAuthentication, ['pap']);
+  assert.deepEqual(lac({ lacL2tp: 'ppp-authentication chap;' }).pppAuthentication, ['chap-md5']);
+  assert.deepEqual(lac({ lacL2tp: 'ppp-authentication [ mschap-v2 chap pap ];' }).pppAuthentication, [
+    'mschap-v2',
+    'chap-md5',
+    'pap',
+  ]);
 });
 test('multilink: a presence, with or without its tuning', () => {
   assert.deepEqual(lac({ lacL2tp: 'multilink;' }).multilink, { fragmentThreshold: null, dropTimeoutMs: 0 });

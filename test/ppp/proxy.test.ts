@@ -93,7 +93,7 @@ function handOver({ lac, client, lns, localChap = false, change = (proxy) => pro
     perform(who, out);
   };
   perform(c, clientOut);
-  for (const frame of front.pending) queue.push({ to: s, frame });
+  for (const frame of front.pending) queue.push({ to: s, frame: frame.subarray(2) });
   let reason: string | null = null;
   act(s, (out) => {
     reason = s.openProxied(change(avpsOf(front.avps)), localChap, 0, out);

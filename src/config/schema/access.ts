@@ -76,11 +76,9 @@ const l2tpAttributes = (own: readonly Statement[]): Statement[] => [
     names: 'interface-id',
   }),
   flag('lcp-renegotiation', 'Negotiate LCP anew with the client, whatever the LAC agreed on', {
-    ...LATER,
     ...NEW_SESSIONS,
   }),
   flag('local-chap', "Challenge the client, whatever the LAC's proxy authentication says", {
-    ...LATER,
     ...NEW_SESSIONS,
   }),
   leaf('maximum-sessions-per-tunnel', U16, 'Sessions in one tunnel; 0 = unlimited', {
@@ -172,10 +170,12 @@ const client = list(
           names: 'profile',
           since: 'MX',
         }),
-        leaf('ppp-authentication', oneOf({ chap: 'CHAP', pap: 'PAP' }), 'Method demanded of users', {
-          ...NEW_SESSIONS,
-          default: 'chap',
-        }),
+        values(
+          'ppp-authentication',
+          oneOf({ chap: 'CHAP with MD5', pap: 'PAP', 'mschap-v2': 'MS-CHAP version 2' }),
+          'Methods demanded of users, the first first; the next where the user refuses it',
+          { ...NEW_SESSIONS, default: 'chap' },
+        ),
         leaf('ppp-profile', NAME, "Profile that validates this LAC's users", {
           ...NEW_SESSIONS,
           names: 'profile',
