@@ -263,7 +263,6 @@ const LATER = 'understood, but not acted on by this version';
 const WARNINGS: readonly [claim: string, add: Additions, warnings: string[]][] = [
   ['syslog', { group: 'syslog { host 192.0.2.9 { services info; } }' }, [`[${GROUP}] 'syslog' ${LATER}`]],
   ['traceoptions', { l2tp: 'traceoptions { flag all; }' }, [`[services l2tp] 'traceoptions' ${LATER}`]],
-  ['multilink', { lacL2tp: 'multilink;' }, [`[${LACS} client lac-a l2tp] 'multilink' ${LATER}`]],
   [
     'each attribute of a user',
     { user: 'ppp { keepalive 10; idle-timeout 300; cell-overhead; encapsulation-overhead -4; keepalive-retries 5; }' },
