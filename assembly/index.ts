@@ -19,6 +19,7 @@ export {
   receivePrepare, receiveRearm, upstream, upstreamRing, downstream, downstreamRing, ringsRelease, inject, coreSlot, epochEnter, epochLeave, upstreamList, downstreamList, peerOptions,
 } from "./path/batch";
 export { offloadOptions, offloadWrites } from "./path/offload";
+export { uringAttach, uringWrites, uringProbe, uringCancel, uringFailed, uringFailure } from "./path/uring";
 export { coreReadSlot, coreReadDone, downstreamRuns } from "./path/split";
 export { ringDoorbell, puntOptions } from "./path/punt";
 export { trafficOptions, trafficClock, trafficSend } from "./path/traffic";

@@ -105,6 +105,8 @@ export const SHARD_FRAGMENT_LATER: u32 = 212;
 /** Bundles that wait for a fragment: u32 first, u32 last row. */
 export const SHARD_WAITING_FIRST: u32 = 216;
 export const SHARD_WAITING_LAST: u32 = 220;
+/** i32, -1 while the shard writes to its TUN queue by io_uring; else the errno that stood in the way, 0 for none. */
+export const SHARD_URING: u32 = 224;
 /** Work area for struct timespec, epoll_event and the like. */
 export const SHARD_SCRATCH: u32 = 256;
 export const SHARD_SCRATCH_SIZE: u32 = 3840 - 256;
@@ -226,3 +228,13 @@ export const JOIN_SIZE: u32 = 16;
 
 /** PPP frames of one session that may wait for the main thread. */
 export const PUNT_SESSION_MAX: u32 = 16;
+
+// io_uring of a shard (PART_URING): pages that the kernel pins.
+export const URING_ENTRIES: u32 = 1024;
+/** URING_ENTRIES submission entries of 64 octets. */
+export const URING_SQES: u32 = 0;
+/** Heads, tails, and twice as many completion entries of 16 octets. */
+export const URING_RINGS: u32 = 0x10000;
+/** struct io_uring_params. */
+export const URING_PARAMS: u32 = 0x1f000;
+export const URING_SIZE: u32 = 0x20000;

@@ -28,6 +28,7 @@ interface RunOptions {
   gro: boolean;
   vnetHdr: boolean;
   uso: boolean;
+  uring: boolean;
   verbose?: boolean;
 }
 

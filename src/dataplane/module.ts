@@ -44,6 +44,12 @@ export interface PathExports {
   epochLeave(): void;
   offloadOptions(tso: number, uso: number): void;
   offloadWrites(): number;
+  uringAttach(fd: number): void;
+  uringWrites(from: number, total: number, runs: number): number;
+  uringProbe(): void;
+  uringCancel(): number;
+  uringFailed(): number;
+  uringFailure(): number;
   coreReadSlot(): number;
   coreReadDone(octets: number): void;
   downstreamRuns(from: number): number;

@@ -90,6 +90,7 @@ export function planMemory(sizes: MemorySizes): MemoryPlan {
   if (sizes.ports) {
     add(layout.PART_RX, shards, layout.RX_SIZE);
     add(layout.PART_CORE, shards, layout.CORE_SIZE);
+    add(layout.PART_URING, shards, layout.URING_SIZE);
   }
   addRings(layout.PART_RING_PUNT, shards, sizes.controlRingOctets);
   addRings(layout.PART_RING_INJECT, shards, sizes.controlRingOctets);

@@ -39,6 +39,8 @@ interface Calls {
   epoll_wait(epoll: number, events: number, most: number, timeout: number): number;
   clock_gettime(clock: number, timespec: number): number;
   if_nametoindex(name: number): number;
+  /** For calls that libc has no name for. */
+  syscall(number: number, a: number, b: number, c: number, d: number, e: number, f: number): number;
 }
 const SIGNATURES: Record<keyof Calls, readonly [returns: string, ...parameters: string[]]> = {
   socket: ['int', 'int', 'int', 'int'],
@@ -62,6 +64,7 @@ const SIGNATURES: Record<keyof Calls, readonly [returns: string, ...parameters: 
   epoll_wait: ['int', 'int', 'uint64_t', 'int', 'int'],
   clock_gettime: ['int', 'int', 'uint64_t'],
   if_nametoindex: ['int', 'uint64_t'],
+  syscall: ['int64_t', 'int64_t', 'uint64_t', 'uint64_t', 'uint64_t', 'uint64_t', 'uint64_t', 'uint64_t'],
 };
 
 /** What each errno that an operator can meet means for him. */

@@ -5,11 +5,17 @@ import { probeUdpOffload } from './udp.ts';
  * The rungs of the I/O ladder above recvmmsg and sendmmsg (docs/io.md). Each is tried at start; where it is switched
  * off or the kernel does not have it, the plain calls do its work.
  */
-export const RUNG_NAMES = ['gso', 'gro', 'vnetHdr', 'uso'] as const;
+export const RUNG_NAMES = ['gso', 'gro', 'vnetHdr', 'uso', 'uring'] as const;
 export type RungName = (typeof RUNG_NAMES)[number];
 
 /** As the log and the command line spell them. */
-const LABELS: Readonly<Record<RungName, string>> = { gso: 'gso', gro: 'gro', vnetHdr: 'vnet-hdr', uso: 'uso' };
+const LABELS: Readonly<Record<RungName, string>> = {
+  gso: 'gso',
+  gro: 'gro',
+  vnetHdr: 'vnet-hdr',
+  uso: 'uso',
+  uring: 'uring',
+};
 
 /** What the operator switched off: `false`. */
 export type RungSwitches = { readonly [Name in RungName]?: boolean };

@@ -7,7 +7,7 @@ import { ControlEndpoint } from '../control/endpoint.ts';
 import type { CallRequest, Cause, ControlAction, Refusal, TunnelInfo, TunnelPolicy } from '../control/types.ts';
 import { WasmCrypto } from '../dataplane/crypto.ts';
 import { ConfigError } from '../errors.ts';
-import { type Ffi, openFfi } from '../io/ffi.ts';
+import { type Ffi, openFfi, systemError } from '../io/ffi.ts';
 import { type RungSwitches, Rungs } from '../io/rungs.ts';
 import { Ticker } from '../io/ticker.ts';
 import { Tun } from '../io/tun.ts';
@@ -157,7 +157,7 @@ export class Lns {
       for (const group of this.config.tunnelGroups) this.#gateways.open(group);
       const gateways = [...this.#gateways];
       if (net === 'tun') this.#openTun(this.#ffi!);
-      else this.rungs.without(['vnetHdr', 'uso']);
+      else this.rungs.without(['vnetHdr', 'uso', 'uring']);
       this.plane = await Plane.open({
         tunnels: this.options.tunnels ?? 65535,
         sessions: this.options.sessions ?? 262_143,
@@ -175,6 +175,7 @@ export class Lns {
         gro: this.rungs.has('gro'),
         vnetHdr: this.rungs.has('vnetHdr'),
         uso: this.rungs.has('uso'),
+        uring: this.rungs.has('uring'),
         events: {
           frame: (row, frame) => this.#guarded(() => this.subscribers.frame(row, frame)),
           control: (octets, sockaddr, group) => {
@@ -198,6 +199,8 @@ export class Lns {
     this.aaa.start();
     for (const { config, address, port } of this.#gateways)
       log('info', 'listening', { group: config.name, address, port });
+    if (this.rungs.has('uring') && this.plane.uringState !== -1)
+      this.rungs.lose('uring', systemError('io_uring', this.plane.uringState).errorName);
     log('notice', 'ready', {
       gateways: this.#gateways.count,
       shards,

@@ -30,6 +30,8 @@ export interface PlaneOptions {
   /** The TUN queues have IFF_VNET_HDR, with `uso` for UDP too. */
   readonly vnetHdr?: boolean;
   readonly uso?: boolean;
+  /** Try io_uring for writes to the TUN queues. */
+  readonly uring?: boolean;
   readonly events: PlaneEvents;
 }
 
@@ -192,6 +194,7 @@ export class Plane {
       gro: this.#options.gro === true,
       vnetHdr: this.#options.vnetHdr === true,
       uso: this.#options.uso === true,
+      uring: this.#options.uring === true,
       traffic,
     };
     const run = this.#pool.run(task) as Promise<ShardReport>;
@@ -199,6 +202,15 @@ export class Plane {
       if (!this.#closing) this.#options.events.failed(shard, reason);
     });
     this.#tasks.push(run);
+  }
+  /** -1 where every shard writes to its TUN queue by io_uring; else the errno that stood in the way, 0 where none was to. */
+  get uringState(): number {
+    const { offset, stride } = this.plan.parts[layout.PART_SHARD_CONTROL]!;
+    for (let shard = 0; shard < this.shards; shard++) {
+      const state = Atomics.load(this.#words, (offset + shard * stride + layout.SHARD_URING) >>> 2);
+      if (state !== -1) return state;
+    }
+    return -1;
   }
   #allRunning(): boolean {
     const { offset, stride } = this.plan.parts[layout.PART_SHARD_CONTROL]!;

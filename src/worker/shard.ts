@@ -7,6 +7,7 @@ import { instantiatePath } from '../dataplane/module.ts';
 import type { MemoryPlan } from '../dataplane/plan.ts';
 import * as layout from '../generated/layout.ts';
 import { type Ffi, MSG_DONTWAIT, openFfi } from '../io/ffi.ts';
+import { Uring } from '../io/uring.ts';
 
 /** Handed to the pool's workers at their start. */
 export interface ShardWorkerData {
@@ -42,6 +43,8 @@ export interface ShardTask {
   /** The TUN queue has IFF_VNET_HDR: super-packets of TCP cross it, with `uso` of UDP too. */
   readonly vnetHdr: boolean;
   readonly uso: boolean;
+  /** Write to the TUN queue by io_uring, where the kernel lets us. */
+  readonly uring: boolean;
   readonly traffic: { kind: 'udp' | 'icmp'; target: number; octets: number; burst: number } | null;
 }
 
@@ -97,6 +100,7 @@ class Shard {
   readonly #peers: readonly { shard: number; control: number }[];
   readonly #clock: number;
   readonly #epoll: number;
+  readonly #uring: Uring | null;
 
   constructor(task: ShardTask, { memory, module, plan }: ShardWorkerData) {
     this.#task = task;
@@ -150,6 +154,12 @@ class Shard {
       );
     this.#epoll = ffi === null ? -1 : this.#openEpoll(ffi);
     Atomics.store(task.epoll, 0, this.#epoll);
+    const uring =
+      ffi !== null && task.uring && task.tun >= 0
+        ? Uring.open(ffi, this.#wasm, memory, block(layout.PART_URING), this.#base, task.tun)
+        : 0;
+    this.#uring = typeof uring === 'number' ? null : uring;
+    Atomics.store(this.#words, (this.#control + layout.SHARD_URING) >>> 2, typeof uring === 'number' ? uring : -1);
   }
 
   #openEpoll(ffi: Ffi): number {
@@ -229,6 +239,7 @@ class Shard {
       wasm.epochLeave();
       Atomics.store(this.#words, running, 0);
       Atomics.store(this.#task.epoll, 0, -1);
+      this.#uring?.close();
       if (this.#epoll >= 0) this.#ffi!.close(this.#epoll);
     }
     return { shard: this.#task.shard, loops };
@@ -391,7 +402,10 @@ class Shard {
       this.#send(this.#task.sockets[this.#words[at]!]!, this.#words[at + 1]!, this.#words[at + 2]!);
     }
     const outs = wasm.transmitOuts();
-    if (outs > 0 && this.#task.vnetHdr) this.#writeRuns();
+    if (outs > 0 && this.#uring !== null) {
+      const lost = this.#uring.write(this.#task.vnetHdr ? wasm.offloadWrites() : outs, this.#task.vnetHdr);
+      if (lost > 0) wasm.coreLost(lost);
+    } else if (outs > 0 && this.#task.vnetHdr) this.#writeRuns();
     else if (outs > 0) {
       let lost = 0;
       const list = (this.#tx + layout.TX_OUT) >>> 2;

@@ -1,8 +1,13 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { test } from 'node:test';
+import * as layout from '../../src/generated/layout.ts';
 import { openFfi } from '../../src/io/ffi.ts';
 import { Tun } from '../../src/io/tun.ts';
+import { Uring } from '../../src/io/uring.ts';
 import { needs } from '../support/needs.ts';
+import { TestPath } from '../support/path.ts';
+import { until } from './planes.ts';
 import { Spaces, type SpacesOptions } from './spaces.ts';
 
 const MIB = 1 << 20;
@@ -50,6 +55,8 @@ const LADDER: Record<string, SpacesOptions> = {
   'super-packets of TCP alone': { gro: true, vnetHdr: true, uso: false },
   'super-packets, every datagram received by itself, two shards': { gro: false, vnetHdr: true, shards: 2 },
   'the plain device': { gro: false, vnetHdr: false },
+  'super-packets by io_uring': { gro: true, vnetHdr: true, plane: { uring: true } },
+  'the plain device by io_uring': { gro: true, vnetHdr: false, plane: { uring: true } },
 };
 for (const [name, options] of Object.entries(LADDER))
   test(`kernel at both ends, ${name}: every octet arrives, every checksum holds, nothing is reordered`, async (t) => {
@@ -59,6 +66,7 @@ for (const [name, options] of Object.entries(LADDER))
       await carry(spaces);
       for (const { bench, tun } of [spaces.left, spaces.right]) {
         assert.equal(tun.offload.vnetHdr, options.vnetHdr);
+        assert.equal(bench.plane.uringState, options.plane?.uring === true ? -1 : 0);
         if (!options.vnetHdr) assert.equal(bench.sum('coreRunsIn') + bench.sum('coreRunsOut'), 0);
         else {
           assert.ok(bench.sum('coreRunsIn') > 500, 'super-packets came from the kernel');
@@ -70,6 +78,45 @@ for (const [name, options] of Object.entries(LADDER))
       await spaces.close();
     }
   });
+
+for (const uring of [true, false])
+  for (const vnetHdr of [true, false])
+    test(`a packet that the device does not take is counted${vnetHdr ? ', each of a super-packet' : ''}${uring ? ', by io_uring' : ''}`, async (t) => {
+      const spaces = await Spaces.open(t, { gro: true, vnetHdr, plane: { uring } });
+      if (spaces === null) return;
+      try {
+        const { left, right } = spaces;
+        execFileSync('ip', ['-n', right.space, 'link', 'set', right.tun.name, 'down']);
+        const count = 200;
+        assert.deepEqual(await spaces.run(left, 'udp-source', right.address, 6000, count, 500, 20).result, {
+          sent: count,
+        });
+        await until(() => right.bench.sum('core-write') >= count, 'packets at the other end');
+        assert.deepEqual(right.bench.drops(), { 'core-write': right.bench.sum('delivered') });
+        // And what comes later is taken again.
+        execFileSync('ip', ['-n', right.space, 'link', 'set', right.tun.name, 'up']);
+        execFileSync('ip', ['-n', right.space, 'route', 'add', '10.77.0.0/16', 'dev', right.tun.name]);
+        const sink = spaces.run(right, 'udp-sink', 6000, count);
+        await sink.listening;
+        await spaces.run(left, 'udp-source', right.address, 6000, count, 500, 20).result;
+        assert.deepEqual(await sink.result, { received: count, bad: 0, reordered: 0 });
+      } finally {
+        await spaces.close();
+      }
+    });
+
+test('io_uring on what cannot be written to is refused at the start, with the reason', (t) => {
+  const ffi = openFfi();
+  if (ffi === null) {
+    t.skip('needs Linux and koffi');
+    return;
+  }
+  const path = new TestPath();
+  const base = ffi.addressOf(new Uint8Array(path.memory.buffer));
+  path.wasm.attach(BigInt(base), 0);
+  const area = path.plan.parts[layout.PART_URING]!.offset;
+  assert.equal(Uring.open(ffi, path.wasm, path.memory, area, base, 9999), 9); // EBADF
+});
 
 test('a device without super-packets is opened where they are not wanted, and says what it has', (t) => {
   if (!needs(t, 'root')) return;
