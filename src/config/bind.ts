@@ -24,6 +24,8 @@ export interface BindOptions {
   readonly mode: 'file' | 'merge' | 'replace' | 'set';
   /** How a secret in clear is kept; as it is where nothing is said. */
   readonly keepSecret?: (plain: string) => string;
+  /** An operator types it: a mistyped statement is not taken for one of another part of a router. */
+  readonly typed?: boolean;
 }
 
 const SECRETS = new Set([
@@ -141,7 +143,9 @@ export class Binder {
         const rest = words.slice(at);
         // `address-range low A high B;`: what follows a value belongs to the same block.
         const own =
-          raw.list !== null || statement.kind === 'values' ? rest : rest.slice(0, statement.kind === 'leaf' ? 1 : 0);
+          raw.list !== null || statement.kind === 'values' || node.statement.layout !== 'inline'
+            ? rest
+            : rest.slice(0, statement.kind === 'leaf' ? 1 : 0);
         const last = raw.list !== null || own.length === rest.length;
         const values = [...own, ...(raw.list ?? [])];
         if (!this.#validValues(statement, values, last ? raw : { ...raw, children: null }, word, level, written))
@@ -232,7 +236,12 @@ export class Binder {
     if (values.length === 0) return this.#error(word, path, written(), 'missing argument.');
     if (statement.kind === 'flag' || (statement.kind === 'leaf' && values.length > 1)) {
       const extra = values[statement.kind === 'flag' ? 0 : 1]!;
-      return this.#error(extra, path, written(), `syntax error: ${extra.text}`);
+      return this.#error(
+        extra,
+        path,
+        written(),
+        `syntax error: ${SECRETS.has(statement.keyword) ? '...' : extra.text}`,
+      );
     }
     for (const value of values) {
       const wrong = checkValue(statement.value!, value.text);

@@ -60,7 +60,7 @@ export interface Walked {
 }
 
 /** Walks words from a place. Abbreviated keywords are completed; names are never. */
-export function walkWords(from: Place, words: readonly Word[]): Walked | LineFault {
+export function walkWords(from: Place, words: readonly Word[], typed = false): Walked | LineFault {
   let place = from;
   const out: Word[] = [];
   const steps: string[][] = [];
@@ -82,7 +82,8 @@ export function walkWords(from: Place, words: readonly Word[]): Walked | LineFau
         text = statement.keyword;
       }
     }
-    if (statement === null) return { column: word.column - 1, message: 'syntax error.' };
+    if (statement === null || (typed && statement === OTHER_STATEMENT && place.statement.open === 'load'))
+      return { column: word.column - 1, message: 'syntax error.' };
     if (statement === OTHER_STATEMENT) {
       out.push(...words.slice(at));
       steps.push(words.slice(at).map((one) => one.text));
@@ -209,7 +210,7 @@ export function setStatement(
   raw: RawStatement,
   options: BindOptions,
 ): LineFault | null {
-  const walked = walkWords(placeOf(level), raw.words);
+  const walked = walkWords(placeOf(level), raw.words, options.typed);
   if (isFault(walked)) return walked;
   if (walked.list !== null && raw.list === null) return { column: null, message: 'missing argument.' };
   const words = [...levelWords(level), ...walked.words];

@@ -11,7 +11,7 @@ export const ROOT: readonly Statement[] = [
   leaf('version', TEXT, 'Release that wrote the file'),
   SYSTEM,
   CHASSIS,
-  block('services', 'Services', [L2TP], { open: true }),
+  block('services', 'Services', [L2TP], { open: 'load' }),
   block('interfaces', 'Interfaces', []),
   ACCESS,
   ...[

@@ -10,8 +10,10 @@ import {
   isFault,
   type Level,
   type LineFault,
+  levelWords,
   nodesTo,
   placeOf,
+  prune,
   setInactive,
   setStatement,
   typedStatement,
@@ -248,7 +250,7 @@ export class ConfigurationSession {
     if ('message' in raw) return faulty(raw);
     if (raw.words.length === 0) return wrong('missing argument.');
     return this.#change(() =>
-      setStatement(this.candidate, this.#level, raw, { mode: 'set', keepSecret: this.#keepSecret }),
+      setStatement(this.candidate, this.#level, raw, { mode: 'set', typed: true, keepSecret: this.#keepSecret }),
     );
   }
   #delete(tokens: readonly Token[]): ConfigReply {
@@ -264,6 +266,7 @@ export class ConfigurationSession {
         const path = nodesTo(this.candidate, level);
         return this.#change(() => {
           (path === null ? null : (path.at(-1) ?? this.candidate))?.filter(() => false);
+          prune(this.candidate, levelWords(level));
           return null;
         });
       });
@@ -338,7 +341,7 @@ export class ConfigurationSession {
 
   #edit(tokens: readonly Token[]): ConfigReply {
     if (tokens.length === 0) return wrong('missing argument.');
-    const walked = walkWords(placeOf(this.#level), tokens);
+    const walked = walkWords(placeOf(this.#level), tokens, true);
     if (isFault(walked)) return faulty(walked);
     if (walked.list !== null) return wrong('missing argument.');
     if (walked.leaf !== null || walked.steps.length === 0) return wrong('syntax error.', tokens.at(-1)!.column - 1);

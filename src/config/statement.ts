@@ -68,8 +68,8 @@ export interface Statement {
   readonly positional?: boolean;
   /** Entries stand in order of their keys, not in the operator's. */
   readonly sorted?: boolean;
-  /** Statements that are not declared are kept as they are written. */
-  readonly open?: boolean;
+  /** Statements that are not declared are kept as they are written; `load`: in a text that is read, not typed. */
+  readonly open?: boolean | 'load';
   readonly maxEntries?: number;
 }
 

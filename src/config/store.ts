@@ -9,7 +9,7 @@ import { expandGroups } from './inherit.ts';
 import { formatDiagnostics } from './load.ts';
 import { splitRecord, withRecord } from './record.ts';
 import { resolveConfig } from './resolve.ts';
-import { newSecret9 } from './secret9.ts';
+import { stableSecret9 } from './secret9.ts';
 import { ConfigurationSession } from './session.ts';
 import type { ApplyConfig, CommitOutcome, CommitRecord, SessionOptions } from './session-types.ts';
 import type { ConfigNode } from './tree.ts';
@@ -98,8 +98,7 @@ export class ConfigurationStore {
     return store;
   }
   static #load(options: StoreOptions, body: string): { tree: ConfigTree; config: LnsConfig } {
-    const keepSecret = (plain: string): string => newSecret9(plain, options.random);
-    const tree = parseConfig(body, { mode: 'file', keepSecret });
+    const tree = parseConfig(body, { mode: 'file', keepSecret: stableSecret9 });
     const config = tree.cutOff ? null : resolveConfig(tree, platformByName(options.platform));
     if (config === null || tree.diagnostics.some((one) => one.severity === 'error'))
       throw new ConfigError(formatDiagnostics(tree.diagnostics, 'configuration'));
@@ -171,11 +170,8 @@ export class ConfigurationStore {
     const body = record === undefined || index >= ROLLBACK_MAX ? null : await this.#readBody(record.sequence);
     return body === null ? null : parseConfig(body, this.bindOptions).written;
   }
-  /** How text is read here: secrets in clear get their `$9$` form. */
-  readonly bindOptions = {
-    mode: 'file' as const,
-    keepSecret: (plain: string): string => newSecret9(plain, this.#options.random),
-  };
+  /** How kept text is read: a secret in clear always gets the same `$9$` form, so that a file does not change by itself. */
+  readonly bindOptions = { mode: 'file' as const, keepSecret: stableSecret9 };
   get random(): () => number {
     return this.#options.random;
   }

@@ -131,7 +131,7 @@ export function findStatement(parent: Statement, word: string, quoted: boolean, 
   }
   const positional = parent.children?.find((one) => one.positional === true);
   if (positional !== undefined) return positional;
-  return parent.open === true || isOpaque(parent) ? OTHER_STATEMENT : null;
+  return parent.open !== undefined || isOpaque(parent) ? OTHER_STATEMENT : null;
 }
 
 const WORD = /^[^\s{};[\]"#\\]+$/;
