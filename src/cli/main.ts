@@ -67,6 +67,7 @@ program
   .option('--no-vnet-hdr', 'cross the TUN device one packet at a time (without IFF_VNET_HDR)')
   .option('--no-uso', 'merge no UDP datagrams on the TUN device')
   .option('--no-uring', 'write to the TUN device by write calls (without io_uring)')
+  .option('--log-directory <path>', "log and trace files ('traceoptions', 'syslog host local')")
   .option('--verbose', 'log details as well')
   .action(async (file: string, options) => (await import('./run.ts')).run(file, options));
 

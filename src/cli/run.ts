@@ -15,6 +15,7 @@ import { defaultSocketPath, serveCli } from '../server/socket.ts';
 import { readVersion } from './version.ts';
 
 interface RunOptions {
+  logDirectory?: string;
   net: NetBackEnd;
   tun: string;
   shards: number;
@@ -60,6 +61,12 @@ async function reload(file: string, platform: string, lns: Lns, log: Log): Promi
   }
 }
 
+/** Where log and trace files go. */
+const defaultLogDirectory = (): string =>
+  process.getuid?.() === 0
+    ? '/var/log/wasm-lns'
+    : join(process.env.XDG_STATE_HOME ?? join(homedir(), '.local', 'state'), 'wasm-lns', 'log');
+
 /** Where accounting records are kept that no server takes; null where there is no accounting. */
 function defaultSpool(config: LnsConfig): string | null {
   const profiles = config.tunnelGroups.flatMap((group) => [
@@ -81,6 +88,7 @@ export async function run(file: string, options: RunOptions): Promise<void> {
     ...options,
     rungs: options,
     log,
+    logDirectory: options.logDirectory ?? defaultLogDirectory(),
     accountingDirectory: options.accountingSpool ?? defaultSpool(config),
   });
   const socketPath = options.socket ?? config.system.socketPath ?? defaultSocketPath();

@@ -98,7 +98,7 @@ export function traceConfig(traces: ConfigNode | null): TraceConfig | null {
       match: value(file, 'match'),
       worldReadable: has(file, 'world-readable'),
     },
-    level: (value(traces, 'level') ?? 'error') as TraceLevel,
+    level: value(traces, 'level') as TraceLevel | null,
     debugLevel: value(traces, 'debug-level') as TraceConfig['debugLevel'],
     flags,
     protocols: keys(filter, 'protocol'),

@@ -173,8 +173,8 @@ export type TraceLevel = keyof typeof TRACE_LEVELS;
 /** `[edit services l2tp traceoptions]`. */
 export interface TraceConfig {
   readonly file: TraceFileConfig;
-  /** Least severity written. */
-  readonly level: TraceLevel;
+  /** Least severity written; null where nothing is said: the flags alone decide. */
+  readonly level: TraceLevel | null;
   readonly debugLevel: 'detail' | 'error' | 'packet-dump' | null;
   readonly flags: ReadonlySet<TraceFlag>;
   /** Protocols traced; empty: all. */

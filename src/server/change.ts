@@ -24,6 +24,8 @@ export interface ChangeTarget {
   readonly tun: Tun | null;
   readonly routes: HostRoutes | null;
   readonly log: Log;
+  /** Parts that take up a configuration by themselves: logs, AAA. */
+  adopt(next: LnsConfig): void;
   /** Ends every tunnel of a gateway with a StopCCN. */
   closeAll(gateway: Gateway, end: GroupEnd): void;
   /** Ends a session with a CDN. */
@@ -75,6 +77,7 @@ export class Changes {
     const report = this.#end(differenceOf(target.config, next));
     const before = unitAddresses(target.config);
     target.config = next;
+    target.adopt(next);
     const groups = new Map<string, TunnelGroup>(next.tunnelGroups.map((group) => [group.localGateway, group]));
     for (const gateway of gateways) {
       const group = groups.get(gateway.address);

@@ -20,9 +20,12 @@ import { type ChangeReport, Changes, type ChangeTarget, unitAddresses } from './
 import { Gateways } from './gateways.ts';
 import { TunnelIdPool } from './ids.ts';
 import type { Log } from './log.ts';
+import { Logging } from './logging.ts';
 import { Plane } from './plane.ts';
 import { HostRoutes } from './routes.ts';
 import { Subscribers } from './subscribers.ts';
+import { ServerTraces } from './traces.ts';
+import { interfaceOf } from './units.ts';
 
 export { Bundle } from './bundles.ts';
 export { Call, type LnsTunnel, type NetworkEnd } from './call.ts';
@@ -45,6 +48,8 @@ export interface LnsOptions {
   readonly portable?: boolean;
   /** Rungs of the I/O ladder that are switched off. */
   readonly rungs?: RungSwitches;
+  /** Where log and trace files go; none are written where there is none. */
+  readonly logDirectory?: string | null;
   /** Who judges users; the configuration's own clients by default. */
   readonly aaa?: Aaa;
   /** Folder for accounting records that no server takes; without one they are in memory. */
@@ -66,6 +71,7 @@ export class Lns {
   /** In force. */
   config: LnsConfig;
   readonly options: LnsOptions;
+  readonly logging: Logging;
   readonly startedAt = new Date();
   plane!: Plane;
   /** Control messages without effect, by reason. */
@@ -74,6 +80,7 @@ export class Lns {
   readonly #crypto = new WasmCrypto();
   /** Control messages of all tunnels since the start. */
   readonly controlTotals = { txPackets: 0, txOctets: 0, rxPackets: 0, rxOctets: 0 };
+  readonly #traces: ServerTraces | null;
   readonly #ids: TunnelIdPool;
   readonly #ffi: Ffi | null;
   /** Which rungs of the I/O ladder are in use. */
@@ -97,7 +104,23 @@ export class Lns {
     if (config.tunnelGroups.length === 0)
       throw new ConfigError('the configuration has no tunnel group at [edit services l2tp]');
     this.config = config;
-    this.options = options;
+    this.logging = new Logging({
+      log: options.log,
+      directory: options.logDirectory ?? null,
+      hostName: () => this.config.hostName ?? hostname(),
+    });
+    this.options = { ...options, log: this.logging.log };
+    const { tracer } = this.logging;
+    this.#traces =
+      tracer === null
+        ? null
+        : new ServerTraces({
+            tracer,
+            tunnels: this.#tunnels,
+            plane: () => this.plane,
+            byRow: (row) => this.subscribers.byRow(row),
+            picOf: interfaceOf,
+          });
     this.#ffi = options.portable === true ? null : openFfi();
     this.rungs = Rungs.probe(this.#ffi, options.rungs);
     this.#ids = new TunnelIdPool(this.#random, options.shards, this.rungs.has('gro'));
@@ -108,14 +131,14 @@ export class Lns {
       gro: this.rungs.has('gro'),
       port: options.port,
       plane: () => this.plane,
-      log: options.log,
+      log: this.logging.log,
       endpoint: (gateway) => this.#endpoint(gateway),
       control: (gateway, octets, source) => this.#guarded(() => this.#control(gateway, octets, source)),
     });
     this.#changes = new Changes(this.#changeTarget());
     this.aaa = new AaaService({
       config,
-      log: options.log,
+      log: this.logging.log,
       random: this.#random,
       accountingDirectory: options.accountingDirectory ?? null,
       now: () => this.#now(),
@@ -129,7 +152,7 @@ export class Lns {
       newAccountingId: () => this.aaa.newAccountingId(),
       random: this.#random,
       md5: (...parts) => this.#crypto.md5(...parts),
-      log: options.log,
+      log: this.logging.log,
       routes: () => this.#routes,
       now: () => this.#now(),
       disconnect: (call, resultCode, errorCode, message) => this.#disconnect(call, resultCode, errorCode, message),
@@ -151,6 +174,7 @@ export class Lns {
   /** Opens sockets and device, starts the shards. @throws LnsError with what went wrong; nothing is left open then */
   async start(): Promise<void> {
     const { shards, net, log } = this.options;
+    this.logging.configure(this.config);
     try {
       if (net === 'tun' && this.#ffi === null)
         throw new ConfigError('--net tun needs Linux and the koffi module; --net embedded works everywhere');
@@ -177,7 +201,14 @@ export class Lns {
         uso: this.rungs.has('uso'),
         uring: this.rungs.has('uring'),
         events: {
-          frame: (row, frame) => this.#guarded(() => this.subscribers.frame(row, frame)),
+          frame: (row, frame) =>
+            this.#guarded(() => {
+              if (this.#traces?.active) this.#traces.ppp(true, row, frame);
+              this.subscribers.frame(row, frame);
+            }),
+          injected: (row, frame) => {
+            if (this.#traces?.active) this.#traces.ppp(false, row, frame);
+          },
           control: (octets, sockaddr, group) => {
             const gateway = this.#gateways.byIndex(group);
             if (gateway !== undefined) this.#guarded(() => this.#control(gateway, octets, decodeSockaddr(sockaddr)));
@@ -278,6 +309,10 @@ export class Lns {
       get routes() {
         return lns.#routes;
       },
+      adopt: (next) => {
+        this.logging.configure(next);
+        this.aaa.configure(next);
+      },
       gateways: this.#gateways,
       tunnels: this.#tunnels,
       log: this.options.log,
@@ -304,16 +339,16 @@ export class Lns {
 
   #control(gateway: Gateway, octets: Uint8Array, source: PeerAddress): void {
     if (this.#stopping && gateway.socket === null) return;
+    const tunnelId = octets.length >= 6 ? (octets[4]! << 8) | octets[5]! : 0;
+    if (this.#traces?.active) this.#traces.control(true, gateway, octets, source, tunnelId);
     const out: ControlAction[] = [];
     gateway.endpoint.receive(octets, source, this.#now(), out);
     this.controlTotals.rxPackets++;
     this.controlTotals.rxOctets += octets.length;
-    if (octets.length >= 6) {
-      const tunnel = this.#tunnels.get((octets[4]! << 8) | octets[5]!);
-      if (tunnel !== undefined) {
-        tunnel.controlRxPackets++;
-        tunnel.controlRxOctets += octets.length;
-      }
+    const tunnel = this.#tunnels.get(tunnelId);
+    if (tunnel !== undefined) {
+      tunnel.controlRxPackets++;
+      tunnel.controlRxOctets += octets.length;
     }
     this.#perform(gateway, out);
     this.#settle();
@@ -339,6 +374,7 @@ export class Lns {
     for (const action of out) {
       if (action.do === 'transmit') {
         const tunnel = this.#tunnels.get(action.tunnelId);
+        if (this.#traces?.active) this.#traces.control(false, gateway, action.octets, action.to, action.tunnelId);
         this.controlTotals.txPackets++;
         this.controlTotals.txOctets += action.octets.length;
         if (tunnel !== undefined) {
@@ -377,6 +413,7 @@ export class Lns {
           break;
         case 'discarded':
           this.discards.set(action.reason, (this.discards.get(action.reason) ?? 0) + 1);
+          if (this.#traces?.active) this.#traces.discarded(action.reason, action.source);
           break;
       }
     }
@@ -490,6 +527,7 @@ export class Lns {
     const call = tunnel?.calls.get(sessionId);
     if (tunnel === undefined || call === undefined) return;
     tunnel.calls.delete(sessionId);
+    if (this.#traces?.active) this.#traces.sessionEnds(call);
     const wasUp = this.subscribers.remove(
       call,
       causeOfCall({
@@ -537,6 +575,7 @@ export class Lns {
     return next;
   }
   #tick(now: number): void {
+    if (this.#traces?.active) this.#traces.tick(now);
     for (const gateway of this.#gateways) {
       const out: ControlAction[] = [];
       gateway.endpoint.handleTimeout(now, out);
@@ -625,6 +664,7 @@ export class Lns {
     await this.aaa.close(SHUTDOWN_MS);
     await this.#release();
     this.options.log('notice', 'stopped');
+    await this.logging.close();
   }
   async #release(): Promise<void> {
     this.#ticker.stop();

@@ -14,12 +14,17 @@ function word(value: string | number | boolean | null): string {
   return /^[\w.:/@%+-]+$/.test(text) ? text : JSON.stringify(text);
 }
 
+/** Fields as name=value; those that say nothing are left out. */
+export const fieldsText = (fields: Fields): string =>
+  Object.entries(fields)
+    .filter((field): field is [string, string | number | boolean | null] => field[1] !== undefined && field[1] !== '')
+    .map(([name, value]) => `${name}=${word(value)}`)
+    .join(' ');
+
 /** One line: time, severity, event, then name=value. */
 export function formatEvent(time: Date, severity: Severity, event: string, fields: Fields = {}): string {
-  let line = `${time.toISOString()} ${severity} ${event}`;
-  for (const [name, value] of Object.entries(fields))
-    if (value !== undefined && value !== '') line += ` ${name}=${word(value)}`;
-  return line;
+  const text = fieldsText(fields);
+  return `${time.toISOString()} ${severity} ${event}${text === '' ? '' : ` ${text}`}`;
 }
 
 /**

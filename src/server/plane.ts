@@ -38,6 +38,8 @@ export interface PlaneOptions {
 export interface PlaneEvents {
   /** A PPP frame, from its protocol field on, of the session in `row`. */
   frame(row: number, frame: Uint8Array): void;
+  /** A PPP frame that `inject` was given for the session in `row`. */
+  injected?(row: number, frame: Uint8Array): void;
   /** A control message that came by a data socket. `sockaddr`: of its sender. */
   control(octets: Uint8Array, sockaddr: Uint8Array, group: number): void;
   /** Portable back end: a datagram to send. */
@@ -267,6 +269,7 @@ export class Plane {
    * @returns false where the shard's ring is full and the frame is lost
    */
   inject(row: number, frame: Uint8Array, priority: boolean): boolean {
+    this.#options.events.injected?.(row, frame);
     const shard = this.tables.ownerShard(row);
     const generation = this.tables.sessionGeneration(row);
     const written = this.#inject[shard]!.write(layout.RECORD_SEND, row, generation, priority ? 1 : 0, frame);

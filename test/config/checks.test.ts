@@ -261,8 +261,6 @@ test('a configuration that only an inactive statement holds up is refused', () =
 
 const LATER = 'understood, but not acted on by this version';
 const WARNINGS: readonly [claim: string, add: Additions, warnings: string[]][] = [
-  ['syslog', { group: 'syslog { host 192.0.2.9 { services info; } }' }, [`[${GROUP}] 'syslog' ${LATER}`]],
-  ['traceoptions', { l2tp: 'traceoptions { flag all; }' }, [`[services l2tp] 'traceoptions' ${LATER}`]],
   [
     'each attribute of a user',
     { user: 'ppp { keepalive 10; idle-timeout 300; cell-overhead; encapsulation-overhead -4; keepalive-retries 5; }' },

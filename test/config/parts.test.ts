@@ -75,7 +75,7 @@ test('1.5: traceoptions, and their defaults', () => {
   assert.equal(config({ l2tp: 'traceoptions { level all; }' }).trace, null);
   assert.deepEqual(config({ l2tp: 'traceoptions flag all;' }).trace, {
     file: { name: 'l2tpd', files: 3, sizeOctets: 131_072, match: null, worldReadable: false },
-    level: 'error',
+    level: null,
     debugLevel: null,
     flags: new Set(['all']),
     protocols: new Set(),

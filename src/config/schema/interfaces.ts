@@ -75,8 +75,7 @@ export const SERVICE_INTERFACE = list(
   'Services interface',
   [
     leaf('description', TEXT, 'For people'),
-    block('traceoptions', 'Traces', [list('flag', oneOf({ all: 'Everything' }), 'Events traced', [], LATER)], {
-      ...LATER,
+    block('traceoptions', 'Traces', [list('flag', oneOf({ all: 'Everything' }), 'Events traced', [])], {
       effect: 'at-once',
     }),
     serviceUnit,

@@ -2,7 +2,6 @@ import {
   block,
   flag,
   GROUP_NAME,
-  LATER,
   leaf,
   list,
   NAME,
@@ -94,20 +93,19 @@ const syslog = block(
       { type: 'text', max: 255, pattern: /^[A-Za-z0-9._:-]+$/, message: 'Must be a host name or an address' },
       'Where messages go: a host, or local',
       [
-        leaf('facility-override', oneOf(FACILITIES), 'Facility of the messages in place of the default', LATER),
+        leaf('facility-override', oneOf(FACILITIES), 'Facility of the messages in place of the default (daemon)'),
         leaf(
           'log-prefix',
           { type: 'text', max: 15, pattern: /^[^ =:]+$/, message: 'Must be a string of 15 characters or less' },
           'Text before each message',
-          LATER,
         ),
-        leaf('port', PORT, 'UDP port of the host', { ...LATER, default: 514, since: 'later' }),
-        leaf('services', oneOf(SEVERITIES), 'Least severity that is sent', { ...LATER, default: 'any' }),
+        leaf('port', PORT, 'UDP port of the host', { default: 514, since: 'later' }),
+        leaf('services', oneOf(SEVERITIES), 'Least severity that is sent', { default: 'any' }),
       ],
-      { ...LATER, maxEntries: 10 },
+      { maxEntries: 10 },
     ),
   ],
-  { ...LATER, effect: 'at-once' },
+  { effect: 'at-once' },
 );
 
 const tunnelGroup = list(
@@ -226,26 +224,19 @@ const traceoptions = block(
       'debug-level',
       oneOf({ detail: 'Details', error: 'Errors', 'packet-dump': 'Contents of packets' }),
       'Detail of protocol traces',
-      { ...LATER, checks: MATCH_FLAG_PROTOCOL('debug-level') },
+      { checks: MATCH_FLAG_PROTOCOL('debug-level') },
     ),
-    traceFile({ status: 'later' }, 'l2tpd'),
-    block(
-      'filter',
-      'What is traced',
-      [
-        list('protocol', oneOf({ l2tp: 'L2TP', ppp: 'PPP', radius: 'RADIUS', udp: 'UDP' }), 'A protocol', [], {
-          ...LATER,
-          checks: MATCH_FLAG_PROTOCOL('Filter protocol'),
-        }),
-        leaf('user-name', { type: 'text', max: 64 }, 'A user', {
-          ...LATER,
-          since: '13.1',
-          checks: MATCH_FLAG_PROTOCOL('Filter user name'),
-        }),
-      ],
-      LATER,
-    ),
-    list('flag', oneOf(TRACE_FLAGS), 'Events traced', [], LATER),
+    traceFile({}, 'l2tpd'),
+    block('filter', 'What is traced', [
+      list('protocol', oneOf({ l2tp: 'L2TP', ppp: 'PPP', radius: 'RADIUS', udp: 'UDP' }), 'A protocol', [], {
+        checks: MATCH_FLAG_PROTOCOL('Filter protocol'),
+      }),
+      leaf('user-name', { type: 'text', max: 64 }, 'A user', {
+        since: '13.1',
+        checks: MATCH_FLAG_PROTOCOL('Filter user name'),
+      }),
+    ]),
+    list('flag', oneOf(TRACE_FLAGS), 'Events traced', []),
     list(
       'interfaces',
       SERVICES_PIC,
@@ -255,7 +246,7 @@ const traceoptions = block(
           'debug-level',
           oneOf({ detail: 'Details', error: 'Errors', extensive: 'Everything the PIC knows' }),
           'Detail of the traces',
-          { ...LATER, default: 'error' },
+          { default: 'error' },
         ),
         list(
           'flag',
@@ -268,15 +259,14 @@ const traceoptions = block(
           }),
           'Events traced',
           [],
-          LATER,
         ),
       ],
-      { ...LATER, names: 'services-pic' },
+      { names: 'services-pic' },
     ),
-    leaf('level', oneOf(TRACE_LEVELS), 'Least severity', { ...LATER, default: 'error', since: '10.4' }),
-    flag('no-remote-trace', 'Keep traces here', { ...LATER, since: '10.4' }),
+    leaf('level', oneOf(TRACE_LEVELS), 'Least severity; where it is not set the flags alone decide', { since: '10.4' }),
+    flag('no-remote-trace', 'Keep traces here', { since: '10.4' }),
   ],
-  { ...LATER, effect: 'at-once' },
+  { effect: 'at-once' },
 );
 
 export const L2TP = block('l2tp', 'L2TP network server', [tunnelGroup, traceoptions]);
