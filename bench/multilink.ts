@@ -4,7 +4,7 @@ import * as layout from '../src/generated/layout.ts';
 import { SeededRandom } from '../src/wire/random.ts';
 import { TestBundle } from '../test/support/bundle.ts';
 import { ipv4, mapped, TestPath } from '../test/support/path.ts';
-import { measure, smoke } from './support.ts';
+import { line, measure, smoke } from './support.ts';
 
 const BATCH = 128;
 const SLOT = 1600;
@@ -154,13 +154,11 @@ function againstPlain(): void {
   const cut = measure('multilink', `down, two fragments, ${PACKET} octets`, rounds, down([100, 64, 0, 0]), {
     octets: PACKET,
   });
-  console.log(
-    JSON.stringify({
-      bench: 'multilink',
-      case: 'down, two fragments against plain',
-      ratio: Number((cut.ns.median / plain.ns.median).toFixed(2)),
-    }),
-  );
+  line({
+    bench: 'multilink',
+    case: 'down, two fragments against plain',
+    ratio: Number((cut.ns.median / plain.ns.median).toFixed(2)),
+  });
 }
 
 /** Fragments of one link that land on another shard than the bundle's. */
@@ -194,25 +192,21 @@ function crossing(): void {
   const across = measure('multilink', 'every fragment crosses to the owner shard', count * ROUNDS, run(other), {
     octets: FRAGMENT,
   });
-  console.log(
-    JSON.stringify({
-      bench: 'multilink',
-      case: 'crossing against sharing',
-      ratio: Number((across.ns.median / together.ns.median).toFixed(2)),
-    }),
-  );
+  line({
+    bench: 'multilink',
+    case: 'crossing against sharing',
+    ratio: Number((across.ns.median / together.ns.median).toFixed(2)),
+  });
 }
 
 for (const links of [1, 2, 4, 8])
   for (const short of [false, true])
     for (const shuffled of links === 1 ? [false] : [false, true]) reassembly(links, short, shuffled, 1);
 const flat = (smoke ? [1, 100] : [1, 100, 1000, 10_000]).map((bundles) => reassembly(2, false, false, bundles, MANY));
-console.log(
-  JSON.stringify({
-    bench: 'multilink',
-    case: `${smoke ? 100 : 10_000} bundles against one`,
-    ratio: Number((flat.at(-1)! / flat[0]!).toFixed(2)),
-  }),
-);
+line({
+  bench: 'multilink',
+  case: `${smoke ? 100 : 10_000} bundles against one`,
+  ratio: Number((flat.at(-1)! / flat[0]!).toFixed(2)),
+});
 againstPlain();
 crossing();

@@ -19,8 +19,16 @@ export interface Result {
 export const smoke = process.argv.includes('--smoke');
 const machine = `${cpus()[0]?.model.trim() ?? 'unknown'} x${cpus().length}, ${process.platform} ${release()}`;
 
+/** Prints a line of figures with the machine and the runtime behind them. */
+export function line(figures: {
+  readonly bench: string;
+  readonly case: string;
+  readonly [name: string]: unknown;
+}): void {
+  console.log(JSON.stringify({ ...figures, machine, node: process.version }));
+}
 export function report(result: Result): void {
-  console.log(JSON.stringify({ ...result, machine, node: process.version }));
+  line({ ...result });
 }
 
 const quantile = (sorted: readonly number[], part: number): number =>

@@ -8,7 +8,7 @@ import * as layout from '../src/generated/layout.ts';
 import { SeededRandom } from '../src/wire/random.ts';
 import { TestBundle } from '../test/support/bundle.ts';
 import { ipv4, mapped, TestPath } from '../test/support/path.ts';
-import { smoke } from './support.ts';
+import { line, smoke } from './support.ts';
 
 const KILLS = smoke ? 300 : 10_000;
 const MEMBERS = 6;
@@ -123,7 +123,8 @@ async function main(): Promise<void> {
     } else stack.push({ id, row: path.session(tunnel, id, address), bundle: 0 });
   };
   const go = (at: number): void => {
-    const [{ row, bundle }] = stack.splice(at, 1) as [{ row: number; bundle: number }];
+    const [gone] = stack.splice(at, 1);
+    const { row, bundle } = gone!;
     if (bundle !== 0) {
       path.tables.removeBundle(bundle, path.now);
       path.inject.write(layout.RECORD_BUNDLE_END, bundle, path.tables.bundleGeneration(bundle), 0, new Uint8Array(0));
@@ -178,13 +179,11 @@ async function main(): Promise<void> {
     throw new Error(`${unseen} of ${took.length + unseen} switches went elsewhere than to the next-to-last`);
   const sent = words[2]! >>> 0;
   const lost = words[3]! >>> 0;
-  console.log(
-    JSON.stringify({
-      bench: 'switch',
-      case: `the carrier goes down, ${took.length} of ${KILLS} kills`,
-      microseconds: { p50: quantile(0.5), p99: quantile(0.99), max: quantile(1) },
-      packets: sent,
-      lost,
-    }),
-  );
+  line({
+    bench: 'switch',
+    case: `the carrier goes down, ${took.length} of ${KILLS} kills`,
+    microseconds: { p50: quantile(0.5), p99: quantile(0.99), max: quantile(1) },
+    packets: sent,
+    lost,
+  });
 }

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
-for (const name of ['codec', 'path', 'worker', 'whole'])
+for (const name of ['codec', 'path', 'worker', 'whole', 'multilink', 'switch'])
   test(`bench ${name} runs at its smoke size and prints a JSON line a result`, () => {
     const file = fileURLToPath(new URL(`../bench/${name}.ts`, import.meta.url));
     const { status, stdout, stderr } = spawnSync(process.execPath, [file, '--smoke'], { encoding: 'utf8' });
@@ -12,7 +12,7 @@ for (const name of ['codec', 'path', 'worker', 'whole'])
     for (const line of lines) {
       const result = JSON.parse(line);
       assert.equal(result.bench, name);
-      assert.ok(result.ns.median > 0);
+      assert.ok((result.ns?.median ?? result.ratio ?? result.microseconds?.p50) > 0);
       assert.ok(result.machine.length > 0 && result.node.startsWith('v'));
     }
   });
