@@ -283,11 +283,14 @@ export class Bundles {
  * a bundle may come by any tunnel (RFC 1990 sections 5.1.1 to 5.1.3).
  * @param name the server's name, from which its discriminator is made
  */
-export function multilinkOffer(name: string): MultilinkOptions {
+export function multilinkOffer(
+  name: string,
+  { mrru = MRRU, shortSequence = false }: { mrru?: number; shortSequence?: boolean } = {},
+): MultilinkOptions {
   const address = createHash('sha256').update(`wasm-lns\0${name}`).digest().subarray(0, 12);
   return {
-    mrru: MRRU,
-    shortSequence: false,
+    mrru,
+    shortSequence,
     endpointDiscriminator: { class: ENDPOINT_LOCAL, address: new Uint8Array(address) },
   };
 }

@@ -44,6 +44,8 @@ export interface LnsOptions {
   readonly sessions?: number;
   /** Multilink bundles at once; default: 65,535, or as many as sessions. */
   readonly bundles?: number;
+  /** What is offered of multilink, on every link alike; default: MRRU 1524, 24-bit sequence numbers. */
+  readonly multilink?: { readonly mrru?: number; readonly shortSequence?: boolean };
   /** The portable access side even where system calls are to be had. */
   readonly portable?: boolean;
   /** Rungs of the I/O ladder that are switched off. */
@@ -147,6 +149,7 @@ export class Lns {
     this.subscribers = new Subscribers({
       config,
       plane: () => this.plane,
+      multilink: options.multilink ?? {},
       aaa: options.aaa ?? this.aaa.users,
       accounting: this.aaa.accounting,
       newAccountingId: () => this.aaa.newAccountingId(),

@@ -26,6 +26,7 @@ const PASS_WAIT_MS = 2;
 export interface SubscribersOptions {
   readonly config: LnsConfig;
   readonly plane: () => Plane;
+  readonly multilink: { readonly mrru?: number; readonly shortSequence?: boolean };
   readonly aaa: Aaa;
   readonly accounting: Accounting;
   readonly newAccountingId: () => string;
@@ -57,7 +58,7 @@ export class Subscribers {
     this.#options = options;
     const { config, plane, log, now, routes } = options;
     this.#config = config;
-    this.#multilink = multilinkOffer(config.hostName ?? hostname());
+    this.#multilink = multilinkOffer(config.hostName ?? hostname(), options.multilink);
     this.networks = new Networks({ config, log, routes, changed: (end, up) => this.#networkChanged(end, up) });
     this.bundles = new Bundles({
       plane,
