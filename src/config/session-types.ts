@@ -1,4 +1,5 @@
 import type { ConfigDifference } from './difference.ts';
+import type { MergeConflict } from './merge.ts';
 import type { Diagnostic, LnsConfig } from './types.ts';
 
 /** What a command of configuration mode says. */
@@ -31,7 +32,8 @@ export interface Completion {
 /** What live values completion asks for, besides those of the configuration. */
 export type LiveValues = (kind: 'services-pic' | 'user' | 'file') => readonly { word: string; description: string }[];
 
-export type EditMode = 'shared' | 'exclusive' | 'private';
+/** `read`: looks at what is in force (`show configuration`), and edits nothing. */
+export type EditMode = 'shared' | 'exclusive' | 'private' | 'read';
 export interface SessionOptions {
   /** Who edits. */
   readonly user: string;
@@ -63,6 +65,8 @@ export interface CommitOutcome {
   /** Why not, in words of the command line; null where it is in force. */
   readonly error: string | null;
   readonly diagnostics: readonly Diagnostic[];
+  /** Where somebody else has put another change in force since; then nothing was done. */
+  readonly conflicts: readonly MergeConflict[];
   readonly record: CommitRecord | null;
 }
 

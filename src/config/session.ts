@@ -23,12 +23,12 @@ import { curlyLines, formatCurly, nodeLines, setLines, shownOrder } from './form
 import { expandGroups } from './inherit.ts';
 import { formatCheck } from './load.ts';
 import { type LoadMode, loadText } from './load-text.ts';
-import { mergeChanges } from './merge.ts';
+import { type MergeConflict, mergeChanges } from './merge.ts';
 import { lexLine, type Token } from './parse.ts';
 import { applyTextPipe, type Pipe, pipeName, splitPipes } from './pipes.ts';
 import { newSecret9 } from './secret9.ts';
 import type { CommitOutcome, Completion, ConfigReply, EditMode, SessionOptions } from './session-types.ts';
-import type { ConfigurationStore } from './store.ts';
+import type { CommitRequest, ConfigurationStore } from './store.ts';
 import { type ConfigNode, newRoot, nodeWords } from './tree.ts';
 
 export type { Completion, ConfigReply, EditMode, SessionOptions } from './session-types.ts';
@@ -75,7 +75,7 @@ export class ConfigurationSession {
     if (options.mode === 'private') this.#startPrivate();
   }
   #startPrivate(): void {
-    this.#base = this.#store.running.clone();
+    this.#base = this.#store.running;
     this.#own = this.#base.clone();
   }
 
@@ -95,6 +95,7 @@ export class ConfigurationSession {
   }
   /** Something is not committed. */
   get modified(): boolean {
+    if (this.mode === 'read') return false;
     if (this.#own !== null) return differs(this.#base!, this.#own);
     return this.#store.candidateChanged;
   }
@@ -126,6 +127,7 @@ export class ConfigurationSession {
   }
   /** The tree that is edited. */
   get candidate(): ConfigNode {
+    if (this.mode === 'read') return this.#store.running;
     return this.#own ?? this.#store.candidate;
   }
 
@@ -229,6 +231,7 @@ export class ConfigurationSession {
 
   /** Before anything is changed: may this operator? */
   #locked(): ConfigReply | null {
+    if (this.mode === 'read') return wrong('error: the configuration in force is only shown here');
     const holder = this.#own === null ? this.#store.holderBeside(this) : null;
     return holder === null ? null : wrong(`error: ${this.#store.lockedBy(holder)}`);
   }
@@ -448,7 +451,10 @@ export class ConfigurationSession {
             .flatMap((one) => nodeLines(one, 0))
             .map((line) => `${line}\n`)
             .join('');
-        const head = path.length === 0 ? `## Last changed: ${localTime(changed)}\n` : '';
+        const head =
+          path.length === 0
+            ? `## ${this.mode === 'read' ? this.#lastCommit() : `Last changed: ${localTime(changed)}`}\n`
+            : '';
         return place.children.length === 0 && path.length === 0 ? '' : head + formatCurly(place);
       }
       case 'set': {
@@ -476,8 +482,12 @@ export class ConfigurationSession {
         return wrong('syntax error.', display!.column - 1);
     }
   }
+  #lastCommit(): string {
+    const [last] = this.#store.history;
+    return last === undefined ? 'Last commit: never' : `Last commit: ${localTime(new Date(last.time))} by ${last.user}`;
+  }
   #changedAt(): Date {
-    const time = this.#own === null ? this.#store.candidateTime : null;
+    const time = this.#own === null && this.mode !== 'read' ? this.#store.candidateTime : null;
     return new Date(time ?? this.#store.history[0]?.time ?? this.#since);
   }
   #compare(
@@ -637,15 +647,20 @@ export class ConfigurationSession {
     if (config === null) return wrong(told);
     return says(`${told === '' ? '' : `${told}\n`}configuration check succeeds`);
   }
-  /** The tree that a commit puts in force: the candidate, or what is in force with a private operator's changes. */
+  /** What a commit would put in force: the candidate, or what is in force with a private operator's changes. */
   #toCommit(): { tree: ConfigNode } | ConfigReply {
-    if (this.#own === null) return { tree: this.#store.candidate };
-    if (this.#store.candidateChanged) return wrong('error: shared configuration database modified');
-    const { merged, conflicts } = mergeChanges(this.#base!, this.#own, this.#store.running);
-    if (conflicts.length === 0) return { tree: merged };
-    return wrong(
-      `${conflicts.map(({ level, statement }) => `${level}\n  '${statement}'\n    statement was changed by another user\n`).join('')}error: private edits conflict with the configuration in force; 'update' shows theirs`,
+    if (this.#own !== null && this.#store.candidateChanged)
+      return wrong('error: shared configuration database modified');
+    const { tree, conflicts } =
+      this.#own === null ? this.#store.sharedTarget() : this.#store.target(this.#base!, this.#own);
+    return conflicts.length === 0 ? { tree } : this.#conflict(conflicts);
+  }
+  #conflict(conflicts: readonly MergeConflict[]): ConfigReply {
+    const told = conflicts.map(
+      ({ level, statement }) => `${level}\n  '${statement}'\n    statement was changed by another user\n`,
     );
+    const help = this.#own === null ? "'rollback 0' discards these" : "'update' takes theirs";
+    return wrong(`${told.join('')}error: changes conflict with the configuration in force; ${help}`);
   }
   async #commitNow(how: {
     quit: boolean;
@@ -654,27 +669,24 @@ export class ConfigurationSession {
   }): Promise<ConfigReply> {
     const target = this.#toCommit();
     if ('text' in target) return target;
-    const edited = target.tree;
-    const stamp = this.#store.candidateTime;
-    const outcome = await this.#store.commit(edited, {
+    const request: CommitRequest = {
       user: this.user,
       via: 'cli',
       ...(how.comment === undefined ? {} : { comment: how.comment }),
       ...(how.minutes === undefined ? {} : { confirmMinutes: how.minutes }),
-    });
+    };
+    const outcome = await (this.#own === null
+      ? this.#store.commitShared(request)
+      : this.#store.commitPrivate(this.#base!, this.#own, request));
+    if (outcome.conflicts.length > 0) return this.#conflict(outcome.conflicts);
     const told = this.#outcomeText(outcome);
     if (!outcome.ok) return wrong(told);
     if (this.#own !== null) this.#startPrivate();
-    // What others typed meanwhile is still to be committed.
-    else if (this.#store.candidate === edited && this.#store.candidateTime === stamp) this.#store.touchCandidate(false);
-    if (this.#own !== null && !this.#store.candidateChanged)
-      this.#store.setCandidate(this.#store.running.clone(), false);
     const lines = told === '' ? [] : [told];
     if (how.minutes !== undefined)
-      lines.push(
-        `commit confirmed will be automatically rolled back in ${how.minutes} minutes unless confirmed\ncommit complete\n\n# commit confirmed will be rolled back in ${how.minutes} minutes`,
-      );
-    else lines.push('commit complete');
+      lines.push(`commit confirmed will be automatically rolled back in ${how.minutes} minutes unless confirmed`);
+    lines.push('commit complete');
+    if (how.minutes !== undefined) lines.push('', `# commit confirmed will be rolled back in ${how.minutes} minutes`);
     if (!how.quit) return says(lines.join('\n'));
     this.close();
     lines.push('Exiting configuration mode');
@@ -708,7 +720,7 @@ export class ConfigurationSession {
   #update(): ConfigReply {
     if (this.#own === null) return wrong("error: 'update' is for a private configuration");
     const { merged, conflicts } = mergeChanges(this.#base!, this.#own, this.#store.running);
-    this.#base = this.#store.running.clone();
+    this.#base = this.#store.running;
     this.#own = merged;
     const told = conflicts.map(
       ({ level, statement }) => `${level}\n  '${statement}'\n    warning: changed by another user; theirs is kept\n`,

@@ -7,6 +7,7 @@ import { localTime } from './display.ts';
 import { formatCurly } from './format.ts';
 import { expandGroups } from './inherit.ts';
 import { formatDiagnostics } from './load.ts';
+import { type MergeConflict, mergeChanges } from './merge.ts';
 import { splitRecord, withRecord } from './record.ts';
 import { resolveConfig } from './resolve.ts';
 import { stableSecret9 } from './secret9.ts';
@@ -60,24 +61,32 @@ export class ConfigurationStore {
   readonly #options: StoreOptions;
   readonly #platform: Platform;
   #written: ConfigNode;
+  /** The active file, as it was read or written last. */
+  #activeText: string;
   #config: LnsConfig;
   /** Newest first; [0] is in force. */
   #records: CommitRecord[] = [];
   /** The shared candidate. */
   #candidate: ConfigNode;
+  /** What it began with: the configuration then in force. */
+  #candidateBase: ConfigNode;
   #candidateChanged = false;
+  /** Counts its changes. */
+  #candidateEdits = 0;
   #candidateTime: number | null = null;
   readonly #sessions = new Set<ConfigurationSession>();
   #busy: Promise<unknown> = Promise.resolve();
   /** The server has it: from now on, what follows is applied as well. */
   #applied = false;
 
-  private constructor(options: StoreOptions, tree: ConfigTree, config: LnsConfig) {
+  private constructor(options: StoreOptions, text: string, tree: ConfigTree, config: LnsConfig) {
+    this.#activeText = text;
     this.#options = options;
     this.#platform = platformByName(options.platform);
     this.#written = tree.written;
     this.#config = config;
     this.#candidate = tree.written.clone();
+    this.#candidateBase = tree.written;
   }
 
   /**
@@ -89,7 +98,7 @@ export class ConfigurationStore {
     if (text === null) throw new ConfigError('there is no configuration file');
     const { record, body } = splitRecord(text);
     const { tree, config } = ConfigurationStore.#load(options, body);
-    const store = new ConfigurationStore(options, tree, config);
+    const store = new ConfigurationStore(options, text, tree, config);
     await store.#findHistory(record, body);
     const confirm = store.#records[0]?.confirm ?? null;
     if (confirm !== null && options.now() >= confirm.deadline) await store.#takeBack();
@@ -190,13 +199,16 @@ export class ConfigurationStore {
   get candidateTime(): number | null {
     return this.#candidateTime;
   }
+  /** Another candidate in place of the present one. It counts as made of what is in force now. */
   setCandidate(tree: ConfigNode, changed: boolean): void {
     this.#candidate = tree;
+    this.#candidateBase = this.#written;
     this.touchCandidate(changed);
   }
   touchCandidate(changed: boolean): void {
     this.#candidateChanged = changed;
     this.#candidateTime = changed ? this.#options.now() : null;
+    this.#candidateEdits++;
   }
 
   // Operators.
@@ -222,6 +234,10 @@ export class ConfigurationStore {
     this.#sessions.add(session);
     return session;
   }
+  /** Looks at what is in force, by `show` and its pipes, and is no operator of the database. */
+  reader(): ConfigurationSession {
+    return new ConfigurationSession(this, { user: '', mode: 'read' });
+  }
   closeSession(session: ConfigurationSession): void {
     this.#sessions.delete(session);
   }
@@ -243,9 +259,42 @@ export class ConfigurationStore {
     return { config: diagnostics.some((one) => one.severity === 'error') ? null : config, diagnostics };
   }
 
-  /** Puts a configuration in force; it is copied. */
-  commit(written: ConfigNode, request: CommitRequest): Promise<CommitOutcome> {
-    return this.#inTurn(() => this.#commit(written, request));
+  /** Puts the shared candidate in force, as it is now. What is typed meanwhile is kept for the next commit. */
+  commitShared(request: CommitRequest): Promise<CommitOutcome> {
+    const snapshot = this.#candidate.clone();
+    const base = this.#candidateBase;
+    const edits = this.#candidateEdits;
+    return this.#inTurn(async () => {
+      const outcome = await this.#commitChanges(base, snapshot, request);
+      if (!outcome.ok) return outcome;
+      if (this.#candidateEdits === edits) this.setCandidate(this.#written.clone(), false);
+      else this.setCandidate(mergeChanges(snapshot, this.#candidate, this.#written).merged, true);
+      return outcome;
+    });
+  }
+  /** Puts a private operator's changes in force: those from `base` to `own`. */
+  commitPrivate(base: ConfigNode, own: ConfigNode, request: CommitRequest): Promise<CommitOutcome> {
+    const snapshot = own.clone();
+    return this.#inTurn(async () => {
+      const outcome = await this.#commitChanges(base, snapshot, request);
+      if (outcome.ok && !this.#candidateChanged) this.setCandidate(this.#written.clone(), false);
+      return outcome;
+    });
+  }
+  /** What a commit of the shared candidate would put in force. */
+  sharedTarget(): { tree: ConfigNode; conflicts: readonly MergeConflict[] } {
+    return this.target(this.#candidateBase, this.#candidate);
+  }
+  /** Changes brought into what is in force now; nothing to bring where nobody else has committed since. */
+  target(base: ConfigNode, own: ConfigNode): { tree: ConfigNode; conflicts: readonly MergeConflict[] } {
+    if (base === this.#written) return { tree: own, conflicts: [] };
+    const { merged, conflicts } = mergeChanges(base, own, this.#written);
+    return { tree: merged, conflicts };
+  }
+  #commitChanges(base: ConfigNode, own: ConfigNode, request: CommitRequest): Promise<CommitOutcome> {
+    const { tree, conflicts } = this.target(base, own);
+    if (conflicts.length === 0) return this.#commit(tree, request);
+    return Promise.resolve({ ok: false, error: null, diagnostics: [], conflicts, record: null });
   }
   /** Commits follow each other; one that fails does not stop the next. */
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -256,8 +305,8 @@ export class ConfigurationStore {
 
   async #commit(written: ConfigNode, request: CommitRequest): Promise<CommitOutcome> {
     const { config, diagnostics } = this.check(written);
-    if (config === null) return { ok: false, error: null, diagnostics, record: null };
-    const fail = (error: string): CommitOutcome => ({ ok: false, error, diagnostics, record: null });
+    if (config === null) return { ok: false, error: null, diagnostics, conflicts: [], record: null };
+    const fail = (error: string): CommitOutcome => ({ ok: false, error, diagnostics, conflicts: [], record: null });
     const { disk, now } = this.#options;
     const tree = written.clone();
     const body = formatCurly(tree);
@@ -290,19 +339,20 @@ export class ConfigurationStore {
     } catch (error) {
       return fail(await this.#undo(record, error));
     }
+    this.#activeText = text;
     this.#written = tree;
     this.#config = config;
     this.#records.unshift(record);
     await this.#dropOld();
     this.#options.deadlineChanged?.();
-    return { ok: true, error: null, diagnostics, record };
+    return { ok: true, error: null, diagnostics, conflicts: [], record };
   }
   /** The server would not take it: the old text comes back. @returns what to tell */
   async #undo(record: CommitRecord, reason: unknown): Promise<string> {
     const { disk } = this.#options;
     const why = `the configuration could not be applied: ${(reason as Error).message}`;
     try {
-      await disk.writeActive(withRecord(this.#records[0]!, formatCurly(this.#written)));
+      await disk.writeActive(this.#activeText);
       await disk.removeHistory(record.sequence);
       return `${why}; the old one stays in force`;
     } catch (error) {
@@ -344,15 +394,20 @@ export class ConfigurationStore {
   reload(): Promise<CommitOutcome> {
     return this.#inTurn(async () => {
       const text = await this.#options.disk.readActive();
-      const fail = (error: string): CommitOutcome => ({ ok: false, error, diagnostics: [], record: null });
+      const fail = (error: string): CommitOutcome => ({
+        ok: false,
+        error,
+        diagnostics: [],
+        conflicts: [],
+        record: null,
+      });
       if (text === null) return fail('there is no configuration file; the old one stays in force');
-      const { record, body } = splitRecord(text);
-      const current = this.#records[0]!;
-      if (record?.sequence === current.sequence && body === formatCurly(this.#written))
-        return { ok: true, error: null, diagnostics: [], record: current };
+      if (text === this.#activeText)
+        return { ok: true, error: null, diagnostics: [], conflicts: [], record: this.#records[0]! };
+      const { body } = splitRecord(text);
       const tree = parseConfig(body, this.bindOptions);
       const syntax = tree.diagnostics.filter((one) => one.syntax);
-      if (syntax.length > 0) return { ok: false, error: null, diagnostics: syntax, record: null };
+      if (syntax.length > 0) return { ok: false, error: null, diagnostics: syntax, conflicts: [], record: null };
       const outcome = await this.#commit(tree.written, { user: 'root', via: 'file' });
       if (outcome.ok && !this.#candidateChanged) this.setCandidate(this.#written.clone(), false);
       return outcome;
