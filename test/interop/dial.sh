@@ -1,4 +1,4 @@
-# Runs in the guest: xl2tpd and pppd dial the LNS. Variables: LNS USER PASSWORD SECRET AFTER.
+# Runs in the guest: xl2tpd and pppd dial the LNS. Variables: LNS USER PASSWORD SECRET AFTER CORE OPTIONS.
 echo "* * $SECRET" >/etc/xl2tpd/l2tp-secrets
 printf '"%s" * "%s"\n' "$USER" "$PASSWORD" >/etc/ppp/chap-secrets
 cp /etc/ppp/chap-secrets /etc/ppp/pap-secrets
@@ -17,6 +17,7 @@ lcp-echo-failure 5
 debug
 logfile /tmp/ppp.log
 usepeerdns
+$OPTIONS
 O
 cat >/etc/xl2tpd/xl2tpd.conf <<O
 [global]

@@ -143,6 +143,23 @@ test('a wrong password is refused, and so is an unknown user', async (t) => {
   }
 });
 
+test('MS-CHAP version 2 works, the proof of the LNS is believed; a client that refuses it gets the next method', async (t) => {
+  if (!needs(t, ...PEERS)) return;
+  const lab = new Lab();
+  try {
+    await lab.startLns(configuration('[ mschap-v2 chap ]'));
+    const output = await lab.dial({ after: `ping -c 2 -s 1400 ${HOST_ADDRESS}` });
+    assert.match(output, /2 packets transmitted, 2 received/);
+    assert.match(output, /rcvd \[CHAP Success id=0x[0-9a-f]+ "S=[0-9A-F]{40} M=Welcome"\]/);
+    assert.match(lab.log, /session-up .*user=alice method=mschap-v2/);
+    assert.match(await lab.dial({ variables: { OPTIONS: 'refuse-mschap-v2' } }), /PPP-UP/);
+    assert.match(lab.log, /session-up .*user=alice method=chap-md5/);
+    assert.match(await lab.dial({ password: 'looking glass' }), /rcvd \[CHAP Failure .*E=691 R=0 C=[0-9A-F]{32} V=3/);
+  } finally {
+    await lab.close();
+  }
+});
+
 test('a wrong tunnel secret is refused', async (t) => {
   if (!needs(t, ...PEERS)) return;
   const lab = new Lab();

@@ -16,8 +16,8 @@ const here = fileURLToPath(new URL('.', import.meta.url));
 
 const ip = (...args: string[]): string => execFileSync('ip', args, { encoding: 'utf8' });
 
-/** A configuration for the lab. */
-export const configuration = (method: 'chap' | 'pap', hide = true, client = ''): string => `
+/** A configuration for the lab. @param method of `ppp-authentication`: one, or a list in brackets */
+export const configuration = (method: string, hide = true, client = ''): string => `
 system { host-name lns-lab; }
 services { l2tp { tunnel-group lab {
   l2tp-access-profile lacs; ppp-access-profile users;
