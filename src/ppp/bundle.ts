@@ -143,6 +143,7 @@ export class BundleNetwork implements IpcpOwner {
       const packet = parsePacket(frame, from);
       if (packet === null || this.ipcp === null) return;
       this.ipcp.receive(packet, now, out);
+      if (this.ipcp.refused && !this.#finished) this.#finish('no-address', 'the peer does not take the address', out);
       return;
     }
     // The path delivers it; before IPCP is Opened it is silently discarded (RFC 1332 section 2).

@@ -17,6 +17,11 @@ import { PPP_TABLE, type PppInput, type PppState, TIMED_STATES } from './automat
 import { MAX_CONFIGURE, MAX_FAILURE, MAX_TERMINATE, type PppAction, RESTART_MS } from './types.ts';
 
 const NOTHING = new Uint8Array(0);
+/**
+ * Configure-Requests that one negotiation may take. A peer that Naks for ever, or acknowledges ours and never sends its
+ * own, would keep it going: the automaton's counter starts again with each answer (RFC 1661 section 4.6 leaves it open).
+ */
+const REQUESTS_MAX = 30;
 /** In these a Configure-Request is one more of the same negotiation; in all others it begins one. */
 const NEGOTIATING: ReadonlySet<PppState> = new Set(['Req-Sent', 'Ack-Rcvd', 'Ack-Sent']);
 
@@ -40,6 +45,8 @@ export abstract class ControlProtocol {
   #requestId = -1;
   #requested: Uint8Array = NOTHING;
   #failures = 0;
+  /** Configure-Requests sent in this negotiation. */
+  #requests = 0;
   /** What the next action answers. */
   #packet: PppPacket | null = null;
   #reply: Judgement | null = null;
@@ -86,8 +93,13 @@ export abstract class ControlProtocol {
 
   /** One step of the automaton. */
   input(input: PppInput, now: number, out: PppAction[]): void {
-    const [next, ...actions] = PPP_TABLE[this.state][input];
-    if (!NEGOTIATING.has(this.state) && actions.includes('scr')) this.reset();
+    let [next, ...actions] = PPP_TABLE[this.state][input];
+    if (actions.includes('scr')) {
+      if (!NEGOTIATING.has(this.state)) {
+        this.#requests = 0;
+        this.reset();
+      } else if (this.#requests >= REQUESTS_MAX) [next, ...actions] = PPP_TABLE[this.state]['TO-'];
+    }
     this.state = next;
     if (!TIMED_STATES.has(next)) this.#restartAt = Number.POSITIVE_INFINITY;
     for (const action of actions) {
@@ -101,6 +113,7 @@ export abstract class ControlProtocol {
           this.#restartAt = now + RESTART_MS;
           break;
         case 'scr':
+          this.#requests++;
           this.#restartCount--;
           this.#restartAt = now + RESTART_MS;
           this.#requestId = this.nextIdentifier();

@@ -20,6 +20,10 @@ import type { AddressAssignment, AuthAnswer, AuthMethod, PppAction, PppEnd, PppO
 /** RFC 1661 section 3.2. `bundled`: a member link in RFC 1990's sense, whose network phase is the bundle's. */
 export type PppPhase = 'dead' | 'establish' | 'authenticate' | 'network' | 'bundled' | 'terminate';
 
+/** LCP may come up so many times within so long. */
+const RESTLESS_MAX = 8;
+const RESTLESS_MS = 60_000;
+
 /** Protocols of one link: LCP's neighbours, and compression of each link by itself (RFC 1990 section 5, RFC 1962). */
 const ofLink = (protocol: number): boolean => protocol >= 0xc000 || (protocol & 0x7fff) === 0x00fb;
 
@@ -37,6 +41,8 @@ export class PppSession implements LcpOwner, IpcpOwner {
   #end: { reason: PppEnd; message: string } | null = null;
   /** While a LAC's LCP is taken over: what it left to be done. */
   #proxied: ProxyAuthentication | null = null;
+  /** When LCP came up, lately. */
+  #opened: number[] = [];
   /** Waiting for `addressAssigned`. */
   #asking = false;
 
@@ -204,6 +210,10 @@ export class PppSession implements LcpOwner, IpcpOwner {
 
   lcpUp(now: number, out: PppAction[]): void {
     out.push({ do: 'tell', event: 'lcp-open', lcp: this.lcp.result });
+    if (this.#restless(now)) {
+      this.close('loop', 'LCP is negotiated anew too often', now, out);
+      return;
+    }
     const proxied = this.#proxied;
     if (proxied?.do === 'judge') {
       this.#judgeProxied(proxied, now, out);
@@ -221,6 +231,12 @@ export class PppSession implements LcpOwner, IpcpOwner {
         ? new Authenticator(method, this.#options)
         : new Authenticatee(method, this.#options);
     this.#auth.start(now, out);
+  }
+  /** Each renegotiation costs a question to the judge: a peer gets a few, then one now and then. */
+  #restless(now: number): boolean {
+    this.#opened = this.#opened.filter((at) => at > now - RESTLESS_MS);
+    this.#opened.push(now);
+    return this.#opened.length > RESTLESS_MAX;
   }
   #judgeProxied(proxied: Extract<ProxyAuthentication, { do: 'judge' }>, now: number, out: PppAction[]): void {
     this.phase = 'authenticate';
@@ -260,6 +276,11 @@ export class PppSession implements LcpOwner, IpcpOwner {
       // It may come over any link, and concerns the protocols of the bundle.
       const what = new Uint8Array([protocol >>> 8, protocol & 0xff]);
       out.push({ do: 'to-bundle', frame: buildFrame(PPP_LCP, PROTOCOL_REJECT, 0, what).subarray(2) });
+      return;
+    }
+    if (this.phase === 'authenticate' && this.#auth !== null && protocol === authProtocol(this.#auth.method)) {
+      // Section 5.7: not to be sent again; it agreed to be asked and will never answer.
+      this.close('authentication-refused', 'the peer rejects the protocol that it agreed to', now, out);
       return;
     }
     if (protocol !== PPP_IPCP || this.ipcp === null) return;
