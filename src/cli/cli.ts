@@ -1,14 +1,17 @@
+import { readFileSync, writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { CliClient, defaultSocketPath } from '../server/socket.ts';
 import { defaultHistoryFile, History } from './history.ts';
 import { Shell, type Sink } from './shell.ts';
 import { Terminal } from './terminal.ts';
 
-/** Straight to standard output. */
+/** Straight to standard output; what a command asks for are the lines behind it. */
 class PlainSink implements Sink {
   readonly #stop = new AbortController();
+  readonly #lines: AsyncIterator<string>;
   readonly echoes = false;
-  constructor(client: CliClient) {
+  constructor(client: CliClient, lines: AsyncIterator<string>) {
+    this.#lines = lines;
     process.stdout.on('error', () => {
       // Nobody reads on.
       client.close();
@@ -27,20 +30,36 @@ class PlainSink implements Sink {
     return true;
   }
   async end(): Promise<void> {}
+  async readText(): Promise<string> {
+    let text = '';
+    for (;;) {
+      const { done, value } = await this.#lines.next();
+      if (done === true || value === '\u0004' || value === '^D') return text;
+      text += `${value}\n`;
+    }
+  }
+  async readAnswer(question: string): Promise<string | null> {
+    if (question !== '') process.stdout.write('\n');
+    const { done, value } = await this.#lines.next();
+    return done === true ? null : value;
+  }
 }
 
 /** Commands from a pipe or a file: no prompt; errors do not stop it, but the exit status tells. */
 async function script(client: CliClient): Promise<void> {
   const shell = new Shell(client);
-  const sink = new PlainSink(client);
   client.onPush = (text) => process.stdout.write(text);
-  const lines = createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY });
-  for await (const line of lines) {
-    const more = await shell.execute(line, sink);
+  const input = createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY });
+  const lines = input[Symbol.asyncIterator]();
+  const sink = new PlainSink(client, lines);
+  for (;;) {
+    const { done, value } = await lines.next();
+    if (done === true) break;
+    const more = await shell.execute(value, sink);
     if (shell.failed) process.exitCode = 1;
     if (!more || sink.signal.aborted) break;
   }
-  lines.close();
+  input.close();
 }
 
 /** The whole command line, at a terminal. */
@@ -99,6 +118,12 @@ async function interactive(client: CliClient): Promise<void> {
 /** `lns cli`: at a terminal the whole command line, otherwise a script. */
 export async function cli(options: { socket?: string }): Promise<void> {
   const client = await CliClient.open(options.socket ?? defaultSocketPath());
+  // Files of `load` and `save` are the operator's, with his rights.
+  client.onFile = ({ do: what, path, text }) => {
+    if (what === 'read') return readFileSync(path, 'utf8');
+    writeFileSync(path, text ?? '', { mode: 0o600 });
+    return '';
+  };
   try {
     if (process.stdin.isTTY && process.stdout.isTTY) await interactive(client);
     else await script(client);

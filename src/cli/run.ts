@@ -1,11 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { homedir, hostname } from 'node:os';
 import { join } from 'node:path';
+import { FileDisk } from '../config/disk.ts';
 import { formatDiagnostics, loadConfig } from '../config/load.ts';
+import { ConfigurationStore } from '../config/store.ts';
 import type { LnsConfig } from '../config/types.ts';
 import { ConfigError } from '../errors.ts';
 import { userName } from '../io/credentials.ts';
 import { userOf } from '../operate/access.ts';
+import { StoreAccess } from '../operate/configuration.ts';
 import { OperatorConversation } from '../operate/conversation.ts';
 import { Operator } from '../operate/operator.ts';
 import { platformByName } from '../platform/platform.ts';
@@ -13,6 +16,8 @@ import { Lns, type NetBackEnd } from '../server/lns.ts';
 import { type Log, lineLog } from '../server/log.ts';
 import { defaultSocketPath, serveCli } from '../server/socket.ts';
 import { readVersion } from './version.ts';
+
+const TIMER_MAX_MS = 0x7fffffff;
 
 interface RunOptions {
   logDirectory?: string;
@@ -45,20 +50,13 @@ export function check(file: string, options: { platform: string }): void {
   else console.log('configuration check succeeds');
 }
 
-/** Puts the file in force as it is now; where it is not valid, or cannot be, all stays as it was and the log says why. */
-async function reload(file: string, platform: string, lns: Lns, log: Log): Promise<void> {
-  try {
-    const { config, diagnostics } = loadConfig(readFileSync(file, 'utf8'), platform);
-    if (diagnostics.length > 0) console.error(formatDiagnostics(diagnostics, file));
-    if (config === null) {
-      const [first] = diagnostics.filter((one) => one.severity === 'error');
-      log('error', 'configuration-rejected', { file, line: first?.line, reason: first?.message });
-      return;
-    }
-    await lns.reconfigure(config);
-  } catch (error) {
-    log('error', 'configuration-rejected', { file, reason: (error as Error).message });
-  }
+/** Reads the file again and puts it in force by the same way as a commit; what is wrong with it changes nothing. */
+async function reload(file: string, store: ConfigurationStore, log: Log): Promise<void> {
+  const { ok, error, diagnostics } = await store.reload();
+  if (diagnostics.length > 0) console.error(formatDiagnostics(diagnostics, file));
+  if (ok) return;
+  const [first] = diagnostics.filter((one) => one.severity === 'error');
+  log('error', 'configuration-rejected', { file, line: first?.line, reason: error ?? first?.message });
 }
 
 /** Where log and trace files go. */
@@ -81,10 +79,39 @@ function defaultSpool(config: LnsConfig): string | null {
 
 /** Runs until SIGTERM or SIGINT, which end every tunnel with a StopCCN. */
 export async function run(file: string, options: RunOptions): Promise<void> {
-  const config = readConfig(file, options.platform);
-  if (config === null) throw new ConfigError(`${file} is not in force: the server does not start`);
+  if (readConfig(file, options.platform) === null)
+    throw new ConfigError(`${file} is not in force: the server does not start`);
   const log = lineLog((line) => console.log(line), options.verbose === true ? 'debug' : 'info');
-  const lns = new Lns(config, {
+  const operators = new Set<(text: string) => void>();
+  let lns: Lns | null = null;
+  let timer: NodeJS.Timeout | null = null;
+  const store = await ConfigurationStore.open({
+    disk: new FileDisk(file),
+    platform: options.platform,
+    apply: async (next) => {
+      await lns?.reconfigure(next);
+    },
+    now: Date.now,
+    random: Math.random,
+    tell: (message) => {
+      log('notice', 'configuration', { message });
+      for (const push of operators) push(`\nMessage from the server: ${message}\n`);
+    },
+    deadlineChanged: () => schedule(),
+  });
+  const schedule = (): void => {
+    if (timer !== null) clearTimeout(timer);
+    timer = null;
+    const wait = store.deadline() - Date.now();
+    if (wait === Number.POSITIVE_INFINITY) return;
+    // A timer of Node's holds 31 bits.
+    timer = setTimeout(
+      () => void store.handleTimeout(Date.now()).then(schedule),
+      Math.min(Math.max(0, wait), TIMER_MAX_MS),
+    );
+  };
+  const { config } = store;
+  const server = new Lns(config, {
     ...options,
     rungs: options,
     log,
@@ -93,28 +120,44 @@ export async function run(file: string, options: RunOptions): Promise<void> {
   });
   const socketPath = options.socket ?? config.system.socketPath ?? defaultSocketPath();
   const operator = new Operator({
-    lns,
-    hostName: config.hostName ?? hostname(),
+    lns: server,
+    get hostName() {
+      return server.config.hostName ?? hostname();
+    },
     version: readVersion(),
-    platform: platformByName(options.platform),
+    platform: platformByName(config.chassis.model ?? options.platform),
+    configuration: new StoreAccess(store),
+  });
+  let started: () => void;
+  const ready = new Promise<void>((resolve) => {
+    started = resolve;
   });
   const commands = await serveCli({
     path: socketPath,
     group: options.socketGroup ?? config.system.socketGroup,
     open: (credentials, push) => {
-      const user = userOf(credentials, lns.config.system.users, process.getuid?.() ?? -1, userName);
-      return user === null ? null : new OperatorConversation(operator, user, push);
+      const user = userOf(credentials, server.config.system.users, process.getuid?.() ?? -1, userName);
+      if (user === null) return null;
+      operators.add(push);
+      const conversation = new OperatorConversation(operator, user, push, credentials?.pid);
+      return {
+        hello: conversation.hello,
+        answer: async (request, reply) => {
+          await ready;
+          return conversation.answer(request, reply);
+        },
+        close: () => {
+          operators.delete(push);
+          conversation.close();
+        },
+      };
     },
     refused: (reason, uid) => log('warning', 'cli-refused', { reason, uid }),
   });
-  // SIGHUP: the file is read again, as often as the signal comes. What is wrong with it changes nothing.
+  // SIGHUP: the file is read again, as often as the signal comes.
   let reloading: Promise<void> = Promise.resolve();
-  let started: () => void;
-  const ready = new Promise<void>((resolve) => {
-    started = resolve;
-  });
   const onHangUp = (): void => {
-    reloading = reloading.then(() => ready).then(() => reload(file, options.platform, lns, log));
+    reloading = reloading.then(() => ready).then(() => reload(file, store, log));
   };
   process.on('SIGHUP', onHangUp);
   const ended = new Promise<string>((resolve) => {
@@ -122,13 +165,16 @@ export async function run(file: string, options: RunOptions): Promise<void> {
     process.once('SIGINT', () => resolve('SIGINT'));
   });
   try {
-    await lns.start();
+    await server.start();
+    lns = server;
     started!();
+    schedule();
     log('info', 'commands', { socket: socketPath });
     log('notice', 'stopping', { signal: await ended });
     process.off('SIGHUP', onHangUp);
     await reloading;
-    await lns.stop();
+    if (timer !== null) clearTimeout(timer);
+    await server.stop();
   } finally {
     await commands.close();
   }

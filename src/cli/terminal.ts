@@ -20,7 +20,7 @@ class KeyQueue {
   readonly #keys: Key[] = [];
   #waiting: ((key: Key | null) => void) | null = null;
   #timer: NodeJS.Timeout | null = null;
-  #ended = false;
+  ended = false;
   /** Takes Ctrl-C at once, while a command runs; true: it is dealt with. */
   onInterrupt: (() => boolean) | null = null;
 
@@ -47,7 +47,7 @@ class KeyQueue {
   }
   /** Nothing will come any more. */
   end(): void {
-    this.#ended = true;
+    this.ended = true;
     this.#waiting?.(null);
     this.#waiting = null;
   }
@@ -55,7 +55,7 @@ class KeyQueue {
   next(): Promise<Key | null> {
     const key = this.#keys.shift();
     if (key !== undefined) return Promise.resolve(key);
-    if (this.#ended) return Promise.resolve(null);
+    if (this.ended) return Promise.resolve(null);
     return new Promise((resolve) => {
       this.#waiting = resolve;
     });
@@ -130,8 +130,12 @@ export class Terminal implements Sink {
   async run(): Promise<void> {
     for (;;) {
       const { above, text } = this.#shell.prompt;
-      const line = await this.#readLine(text, above);
-      if (line === null) return;
+      let line = await this.#readLine(text, above);
+      if (line === null) {
+        // Ctrl-D leaves a mode at a time.
+        if (this.#keys.ended || !this.#shell.configuring) return;
+        line = 'exit';
+      }
       this.#shell.columns = this.#columns;
       if (line.trim() === '') continue;
       this.#history.add(line);

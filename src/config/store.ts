@@ -137,7 +137,8 @@ export class ConfigurationStore {
     const sequence = Math.max(0, record?.sequence ?? 0, ...sequences) + 1;
     const fresh: CommitRecord = { sequence, time: now(), user: 'root', via: 'file', comment: null, confirm: null };
     try {
-      await disk.writeHistory(sequence, withRecord(fresh, body));
+      // Secrets in clear are kept as they were read, so that `rollback` finds no change where there is none.
+      await disk.writeHistory(sequence, withRecord(fresh, formatCurly(this.#written)));
     } catch (error) {
       this.#options.tell?.(`the configuration is not kept for rollback: ${diskError(error)}`);
     }

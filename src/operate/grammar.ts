@@ -1,3 +1,4 @@
+import type { Completion } from '../config/session-types.ts';
 import type { Element } from './element.ts';
 import type { OperationalTarget, OperatorUser } from './types.ts';
 
@@ -12,6 +13,8 @@ export interface ValueType {
   readonly check?: (text: string) => string | null;
   /** Values that would find something now, with what is to be said of each. */
   readonly values?: (target: OperationalTarget) => Iterable<readonly [value: string, help: string]>;
+  /** Of a positional that takes the rest of the line: what may stand at its end. */
+  readonly following?: (begun: string, target: OperationalTarget) => readonly Completion[];
 }
 
 /** A keyword behind the words of a command; options stand in any order. */
@@ -45,6 +48,10 @@ export interface Context {
   readonly signal: AbortSignal;
   /** Prints beside the command's own output, later too; null where nobody would see it. */
   readonly push: ((text: string) => void) | null;
+  /** How the reply is to be rendered. */
+  readonly format: 'text' | 'xml' | 'json';
+  /** Pipes that the command has to do with itself, as typed; '' for none. */
+  readonly pipes: string;
   /** Values that last as long as the connection, by name. */
   readonly connection: Map<string, unknown>;
 }
@@ -54,7 +61,11 @@ export type Reply =
   /** A tree of elements, and how it reads as text: lines without their line feeds. */
   | { readonly elements: Iterable<Element>; readonly text: (reply: Iterable<Element>) => Iterable<string> }
   /** Text by nature (a file, a configuration, a ping): pieces with their line feeds. */
-  | { readonly output: Iterable<string> | AsyncIterable<string> }
+  | {
+      readonly output: Iterable<string> | AsyncIterable<string>;
+      /** It is in the format that was asked for. */
+      readonly rendered?: boolean;
+    }
   /** Something for the operator's own terminal to do. */
   | { readonly local: LocalAction };
 
@@ -73,6 +84,8 @@ export interface Command {
   readonly privilege: Privilege;
   readonly options?: readonly Option[];
   readonly positional?: Positional;
+  /** It takes `| compare` and `| display` of configurations. */
+  readonly pipes?: boolean;
   /** One option of this choice must be there. */
   readonly required?: string;
   /** A part of the server without which there is no such command. */

@@ -1,3 +1,4 @@
+import type { Completion } from '../config/session-types.ts';
 import type { Arguments, Command, Option, Positional, WordHelp } from './grammar.ts';
 import type { OperationalTarget } from './types.ts';
 import { quoteWord, splitWords, type Word } from './words.ts';
@@ -47,6 +48,8 @@ interface State {
   pending: Option | null;
   /** The positional was read and takes no more. */
   positionalDone: boolean;
+  /** Where the positional began. */
+  restFrom: number | null;
 }
 
 /** The commands that a user may give, as a tree of words. */
@@ -100,6 +103,12 @@ export class CommandTable {
       const wrong = this.#step(state, word);
       if (wrong !== null) return { from: word.start, possible: [], fault: wrong };
     }
+    const rest = openPositional(state);
+    if (rest?.value.following !== undefined && state.pending === null)
+      return asCompletions(
+        line,
+        rest.value.following(line.slice(state.restFrom ?? typing?.start ?? line.length), target),
+      );
     const from = typing?.start ?? line.length;
     const begun = typing?.text ?? '';
     const possible: Possible[] = [];
@@ -123,7 +132,14 @@ export class CommandTable {
   }
 
   #start(): State {
-    return { node: this.#root, args: new Map(), choices: new Set(), pending: null, positionalDone: false };
+    return {
+      node: this.#root,
+      args: new Map(),
+      choices: new Set(),
+      pending: null,
+      positionalDone: false,
+      restFrom: null,
+    };
   }
   #incomplete(state: State): boolean {
     const { command } = state.node;
@@ -164,6 +180,7 @@ export class CommandTable {
     const wrong = positional.value.check?.(word.text) ?? null;
     if (wrong !== null) return fault(word, wrong);
     const before = state.args.get(positional.name);
+    state.restFrom ??= word.start;
     const text = positional.rest === true ? quoteWord(word.text) : word.text;
     state.args.set(positional.name, before === undefined ? text : `${before} ${text}`);
     if (positional.rest !== true) state.positionalDone = true;
@@ -213,4 +230,15 @@ export function formatPossible(possible: readonly Possible[], columns = 80): str
       return line.length > columns && columns > 40 ? `${line.slice(0, columns - 1)}…` : line;
     }),
   ];
+}
+
+/** Completions of configuration mode as the CLI's. */
+export function asCompletions(line: string, list: readonly Completion[]): Completions {
+  const last = splitWords(line).at(-1);
+  const typing = last !== undefined && last.end === line.length && (last.open || !/\s$/.test(line)) ? last : null;
+  const possible = list.map(({ word, description, kind }): Possible => {
+    if (kind === 'enter') return { text: '<[Enter]>', help: description || 'Execute this command', kind: 'hint' };
+    return { text: word, help: description, kind: kind === 'value' && /^<.*>$/.test(word) ? 'hint' : kind };
+  });
+  return { from: typing?.start ?? line.length, possible, fault: null };
 }

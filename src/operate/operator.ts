@@ -1,3 +1,4 @@
+import { CONFIGURATION_COMMANDS } from './commands/configuration.ts';
 import { L2TP_COMMANDS } from './commands/l2tp.ts';
 import { ROUTER_COMMANDS } from './commands/router.ts';
 import { TERMINAL_COMMANDS } from './commands/terminal.ts';
@@ -6,6 +7,7 @@ import type { Command, Context, LocalAction, Privilege, Reply, WordHelp } from '
 import { CommandTable, type Completions, type LineFault } from './match.ts';
 import { completePipes, type Format } from './pipes.ts';
 import type { OperationalTarget, OperatorUser, UserClass } from './types.ts';
+import { splitPipes } from './words.ts';
 
 const WORD_HELP: WordHelp = {
   clear: 'Clear information in the system',
@@ -51,15 +53,24 @@ const HELP_COMMANDS: readonly Command[] = [
     words: 'help',
     help: 'Provide help information',
     privilege: 'view',
-    run: (_, { target, user }) => ({
+    run: (_, { target, user, columns }) => ({
       output: [
-        'Type ? anywhere for what may follow; words may be cut short as long as they stay unambiguous.\n',
-        ...tableFor(target, user.class).commands.map((one) => `  ${one.words.padEnd(40)} ${one.help}\n`),
+        'Type ? anywhere for what may follow.\nWords may be cut short as long as they stay unambiguous.\n',
+        ...tableFor(target, user.class).commands.map((one) => {
+          const line = `  ${one.words.padEnd(40)} ${one.help}`;
+          return `${line.length > columns ? `${line.slice(0, columns - 1)}…` : line}\n`;
+        }),
       ],
     }),
   },
 ];
-const ALL_COMMANDS = [...L2TP_COMMANDS, ...ROUTER_COMMANDS, ...TERMINAL_COMMANDS, ...HELP_COMMANDS];
+const ALL_COMMANDS = [
+  ...CONFIGURATION_COMMANDS,
+  ...L2TP_COMMANDS,
+  ...ROUTER_COMMANDS,
+  ...TERMINAL_COMMANDS,
+  ...HELP_COMMANDS,
+];
 
 const tables = new WeakMap<OperationalTarget, Map<UserClass, CommandTable>>();
 /** The commands that a class of user has on this server. */
@@ -102,12 +113,16 @@ export class Operator {
   }
 
   /**
-   * Runs one command line without pipes.
+   * Runs one command line; of pipes, only those of configurations are the server's.
    * @throws CommandError where the command cannot be done
    */
   async run(line: string, options: RunOptions): Promise<RunResult> {
-    const parsed = tableFor(this.target, options.user.class).parse(line);
+    const { command, filters } = splitPipes(line);
+    const parsed = tableFor(this.target, options.user.class).parse(command);
     if ('fault' in parsed) return parsed;
+    if (filters.length > 0 && parsed.command.pipes !== true)
+      return { fault: { offset: filters[0]!.start - 1, message: 'syntax error, expecting <command>.' } };
+    const format = options.format ?? 'text';
     const context: Context = {
       target: this.target,
       user: options.user,
@@ -115,9 +130,11 @@ export class Operator {
       signal: options.signal ?? new AbortController().signal,
       push: options.push ?? null,
       connection: options.connection ?? new Map(),
+      format,
+      pipes: filters.map(({ text }) => `|${text}`).join(''),
     };
     const reply = await parsed.command.run(parsed.args, context);
-    return 'local' in reply ? reply : { pieces: render(reply, options.format ?? 'text') };
+    return 'local' in reply ? reply : { pieces: render(reply, format) };
   }
 
   /** What may stand at the end of `line`. */
@@ -132,7 +149,7 @@ function render(reply: Exclude<Reply, { local: unknown }>, format: Format): Iter
     if (format === 'json') return renderJson(reply.elements);
     return withLineFeeds(reply.text(reply.elements));
   }
-  return format === 'text' ? reply.output : wrapped(reply.output, format);
+  return format === 'text' || reply.rendered === true ? reply.output : wrapped(reply.output, format);
 }
 function* withLineFeeds(lines: Iterable<string>): Generator<string> {
   for (const line of lines) yield `${line}\n`;

@@ -1,3 +1,5 @@
+import type { Completion, ConfigReply, ConfigurationSession, SessionOptions } from '../config/session.ts';
+import type { CommitRecord } from '../config/session-types.ts';
 import type { Platform } from '../platform/platform.ts';
 import type { Lns } from '../server/lns.ts';
 
@@ -26,21 +28,16 @@ export interface OperationalTarget {
   readonly processes?: Processes | undefined;
 }
 
-/** The configuration in force, and its history. */
+/** The configuration database. */
 export interface ConfigurationAccess {
-  /** Text of the configuration in force, or of a part of it. @returns null where there is no such part */
-  show(path: readonly string[], format: 'text' | 'set' | 'xml' | 'json'): string | null;
-  /** Words that may follow a path in the configuration, each with its help. */
-  complete(path: string): Iterable<readonly [word: string, help: string]>;
+  /** Enters configuration mode. @throws ConfigError where another operator holds the database */
+  open(options: SessionOptions): ConfigurationSession;
+  /** What is in force, as `show` of configuration mode tells it; `pipes` as typed, each with its bar. */
+  show(path: string, pipes: string): Promise<ConfigReply>;
+  /** What may follow in `show configuration PATH`. */
+  complete(path: string): readonly Completion[];
   /** The last commits, the newest first. */
-  commits(): readonly CommitRecord[];
-}
-export interface CommitRecord {
-  readonly at: Date;
-  readonly user: string;
-  /** How it came: `cli`, `file`, … */
-  readonly via: string;
-  readonly comment: string;
+  readonly commits: readonly CommitRecord[];
 }
 
 /** Log and trace files, by name; a name holds no slash. */

@@ -25,7 +25,18 @@ export type Request =
   | { readonly id: number; readonly op: 'edit'; readonly line: string; readonly input: string | null }
   | { readonly id: number; readonly op: 'complete'; readonly line: string; readonly mode: 'operate' | 'configure' }
   /** Ctrl-C on the request of the same number. */
-  | { readonly id: number; readonly op: 'cancel' };
+  | { readonly id: number; readonly op: 'cancel' }
+  /** The answer to an `AskFile` of the request of the same number: text, '' for a file written, or why not. */
+  | { readonly id: number; readonly op: 'file'; readonly text: string | null; readonly error: string };
+/** Requests that are answered. */
+export type Question = Exclude<Request, { op: 'cancel' | 'file' }>;
+
+/** The server needs a file of the operator's, with his rights. */
+export interface AskFile {
+  readonly do: 'read' | 'write';
+  readonly path: string;
+  readonly text?: string;
+}
 
 export interface Fault {
   readonly offset: number;
@@ -50,17 +61,23 @@ export type Answer =
   | Hello
   | { readonly push: string }
   | { readonly id: number; readonly out: string }
+  | { readonly id: number; readonly file: AskFile }
   | ({ readonly id: number } & End);
 
+/** What an answer has to do with its client. */
+export interface ReplyTo {
+  /** Prints, and waits while the client does not read. */
+  out(text: string): Promise<void>;
+  /** Ctrl-C, or the client is gone. */
+  readonly signal: AbortSignal;
+  /** A file of the client's. @throws Error in the words of its file system */
+  file(ask: AskFile): Promise<string>;
+}
 /** What a server does for one client. */
 export interface Conversation {
   readonly hello: Hello;
-  /** Answers one request; `out` prints, and waits while the client does not read. Never throws. */
-  answer(
-    request: Exclude<Request, { op: 'cancel' }>,
-    out: (text: string) => Promise<void>,
-    signal: AbortSignal,
-  ): Promise<End>;
+  /** Answers one request. */
+  answer(request: Question, reply: ReplyTo): Promise<End>;
   close(): void;
 }
 
@@ -153,9 +170,11 @@ function onFrames(
 /** A request as it must be; null where it is none. */
 function parseRequest(value: unknown): Request | null {
   if (typeof value !== 'object' || value === null) return null;
-  const { id, op, line, format, columns, mode, input } = value as Record<string, unknown>;
+  const { id, op, line, format, columns, mode, input, text, error } = value as Record<string, unknown>;
   if (typeof id !== 'number' || !Number.isInteger(id) || id < 1 || id > 0xffffffff) return null;
   if (op === 'cancel') return { id, op };
+  if (op === 'file')
+    return { id, op, text: typeof text === 'string' ? text : null, error: typeof error === 'string' ? error : '' };
   if (typeof line !== 'string' || line.length > LINE_MAX) return null;
   if (op === 'run')
     return {
@@ -179,6 +198,8 @@ class Client {
   readonly #socket: Socket;
   readonly #conversation: Conversation;
   readonly #running = new Map<number, AbortController>();
+  /** Files that were asked for, by request. */
+  readonly #files = new Map<number, { resolve(text: string): void; reject(error: Error): void }>();
 
   constructor(socket: Socket, conversation: Conversation, broken: (reason: string) => void) {
     this.#socket = socket;
@@ -190,18 +211,24 @@ class Client {
         const request = parseRequest(value);
         if (request === null) broken('a frame is no request');
         else if (request.op === 'cancel') this.#running.get(request.id)?.abort();
-        else void this.#serve(request);
+        else if (request.op === 'file') {
+          const waiting = this.#files.get(request.id);
+          this.#files.delete(request.id);
+          if (request.text === null) waiting?.reject(new Error(request.error));
+          else waiting?.resolve(request.text);
+        } else void this.#serve(request);
       },
       broken,
     );
     socket.on('close', () => {
       for (const controller of this.#running.values()) controller.abort();
+      for (const { reject } of this.#files.values()) reject(new Error('the operator is gone'));
       conversation.close();
     });
     socket.write(frame(conversation.hello));
   }
 
-  async #serve(request: Exclude<Request, { op: 'cancel' }>): Promise<void> {
+  async #serve(request: Question): Promise<void> {
     const { id } = request;
     if (this.#running.has(id)) return this.#end(id, { end: 'error', message: `request ${id} is under way already` });
     if (this.#running.size >= REQUESTS_MAX)
@@ -215,7 +242,16 @@ class Client {
     };
     let end: End;
     try {
-      end = await this.#conversation.answer(request, out, controller.signal);
+      end = await this.#conversation.answer(request, {
+        out,
+        signal: controller.signal,
+        file: (ask) =>
+          new Promise((resolve, reject) => {
+            if (this.#socket.destroyed) return reject(new Error('the operator is gone'));
+            this.#files.set(id, { resolve, reject });
+            this.#socket.write(frame({ id, file: ask }));
+          }),
+      });
     } catch (error) {
       end = { end: 'error', message: (error as Error).message };
     }
@@ -350,6 +386,10 @@ export class CliClient {
   /** Text that no command asked for: files that are followed. */
   onPush: (text: string) => void = () => {};
   onClose: () => void = () => {};
+  /** Reads or writes a file of the operator's for a command; what it throws is told. */
+  onFile: (ask: AskFile) => string = () => {
+    throw new Error('files are not to be had here');
+  };
 
   private constructor(socket: Socket, hello: Hello) {
     this.#socket = socket;
@@ -395,6 +435,19 @@ export class CliClient {
     const waiting = this.#waiting.get(answer.id);
     if (waiting === undefined) return;
     if ('out' in answer) return waiting.out(answer.out);
+    if ('file' in answer) {
+      let reply: { text: string | null; error: string };
+      try {
+        reply = { text: this.onFile(answer.file), error: '' };
+      } catch (error) {
+        reply = { text: null, error: (error as Error).message };
+      }
+      const octets = frame({ id: answer.id, op: 'file', ...reply });
+      if (octets.length > REQUEST_MAX)
+        this.#socket.write(frame({ id: answer.id, op: 'file', text: null, error: 'the file is too large' }));
+      else this.#socket.write(octets);
+      return;
+    }
     this.#waiting.delete(answer.id);
     waiting.end(answer);
   }

@@ -99,7 +99,7 @@ test('run, dial, show, cli and SIGTERM: a server from its start to its end', asy
     process.execPath,
     [
       ...[main, 'dial', '--server', '127.0.0.1', '--port', port, '--tunnels', '2', '--sessions', '2', '--user', 'user'],
-      ...['--traffic', '500', '--duration', '2', '--json'],
+      ...['--traffic', '500', '--duration', '0', '--json'],
     ],
     { env: { ...process.env, LNS_SECRET: 'test secret', LNS_PASSWORD: 'password' } },
   );
@@ -141,6 +141,7 @@ test('run, dial, show, cli and SIGTERM: a server from its start to its end', asy
   open.stdin.write('show version\nexit\n');
   assert.equal(await new Promise((resolve) => open.on('exit', resolve)), 0);
   assert.match(lns('clear', 'session', 'user', 'nobody', '--socket', socket).stdout, /^$/);
+  dialled.kill('SIGINT');
   await new Promise((resolve) => dialled.on('exit', resolve));
   const result = JSON.parse(summary);
   assert.deepEqual([result.tunnels, result.sessions, result.failed], [2, 4, 0]);

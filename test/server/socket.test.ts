@@ -24,13 +24,15 @@ async function served(t: TestContext, options: Partial<ServeOptions> = {}): Prom
     state.open++;
     return {
       hello: { hello: 1, host: 'h', user: 'u', class: 'full', version: '0' },
-      answer: async (request, out, signal) => {
+      answer: async (request, { out, signal, file }) => {
+        if (!('line' in request)) throw new Error('no line');
         const [verb, rest] = [request.line.split(' ')[0], request.line.slice(request.line.indexOf(' ') + 1)];
         if (verb === 'echo') await out(rest);
         else if (verb === 'flood')
           for (let n = Number(rest); n > 0 && !signal.aborted; n--) await out('x'.repeat(32_768));
         else if (verb === 'wait')
           await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
+        else if (verb === 'read') await out(await file({ do: 'read', path: rest }));
         else if (verb === 'throw') throw new Error('a fault of ours');
         return { end: 'done', value: { aborted: signal.aborted } };
       },
@@ -176,6 +178,18 @@ test('garbage, oversized frames and wrong requests end that connection alone, wi
   good.close();
   await until(() => state.open === 0);
   assert.equal(state.refused.length, 7);
+});
+
+test('a command reads a file with the rights of the client, not of the server', async (t) => {
+  const { path } = await served(t);
+  const client = await CliClient.open(path);
+  client.onFile = ({ do: what, path: name }) => {
+    if (name === 'none') throw new Error('no such file');
+    return `${what} ${name}`;
+  };
+  assert.equal((await ask(client, 'read a.conf'))[0], 'read a.conf');
+  assert.deepEqual((await ask(client, 'read none'))[1], { id: 2, end: 'error', message: 'no such file' });
+  client.close();
 });
 
 test('too many requests of one connection are refused one by one', async (t) => {

@@ -147,7 +147,7 @@ export const L2TP_COMMANDS: readonly Command[] = [
   },
   {
     words: 'show services l2tp redundancy',
-    help: 'Show remote addresses that several sessions or bundles share',
+    help: 'Show addresses that several sessions share',
     privilege: 'view',
     options: [
       { keyword: 'all', help: 'Addresses of one session, too', choice: 'filter' },

@@ -7,9 +7,7 @@ import { duration, isoTime } from '../format.ts';
 import { type Command, numberValue, textValue } from '../grammar.ts';
 import { elapsed, moment } from '../l2tp.ts';
 import type { OperationalTarget } from '../types.ts';
-
-/** Refuses a command in one line; the CLI puts `error: ` before it. */
-export class CommandError extends Error {}
+import { CommandError } from './error.ts';
 
 // Interfaces.
 
@@ -325,38 +323,6 @@ export const ROUTER_COMMANDS: readonly Command[] = [
         const { startedAt } = target.lns;
         yield `Current time:      ${isoTime(new Date())}`;
         yield `Protocols started: ${isoTime(startedAt)} (${duration(Date.now() - startedAt.getTime())} ago)`;
-      },
-    }),
-  },
-  {
-    words: 'show system commit',
-    help: 'Show pending commit requests and commit history',
-    privilege: 'view',
-    needs: 'configuration',
-    run: (_, { target }) => ({
-      elements: [
-        node(
-          'commit-information',
-          target
-            .configuration!.commits()
-            .map(({ at, user, via, comment }, sequence) =>
-              node('commit-history', [
-                leaf('sequence-number', sequence),
-                leaf('user', user),
-                leaf('client', via),
-                leaf('date-time', isoTime(at), { 'junos:seconds': String(Math.floor(at.getTime() / 1000)) }),
-                ...(comment === '' ? [] : [leaf('log', comment)]),
-              ]),
-            ),
-        ),
-      ],
-      text: function* (reply) {
-        for (const information of reply)
-          for (const entry of information.children ?? []) {
-            const fields = new Fields(entry);
-            yield `${fields.text('sequence-number').padEnd(4)}${fields.text('date-time')} by ${fields.text('user')} via ${fields.text('client')}`;
-            if (fields.has('log')) yield `    ${fields.text('log')}`;
-          }
       },
     }),
   },

@@ -1,5 +1,5 @@
 import { type Command, numberValue, textValue } from '../grammar.ts';
-import { CommandError } from './router.ts';
+import { CommandError } from './error.ts';
 
 const LOG_NAME = textValue('filename', function* ({ logs }) {
   for (const { name, octets, modified } of logs?.list() ?? [])

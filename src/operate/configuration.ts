@@ -1,0 +1,29 @@
+import { type Completion, type ConfigReply, ConfigurationSession, type SessionOptions } from '../config/session.ts';
+import type { CommitRecord } from '../config/session-types.ts';
+import type { ConfigurationStore } from '../config/store.ts';
+import type { ConfigurationAccess } from './types.ts';
+
+/** What the CLI sees of a configuration database. */
+export class StoreAccess implements ConfigurationAccess {
+  readonly #store: ConfigurationStore;
+  constructor(store: ConfigurationStore) {
+    this.#store = store;
+  }
+  open(options: SessionOptions): ConfigurationSession {
+    return this.#store.openSession(options);
+  }
+  async show(path: string, pipes: string): Promise<ConfigReply> {
+    return this.#reader().execute(`show ${path} ${pipes}`);
+  }
+  complete(path: string): readonly Completion[] {
+    const line = `show ${path}`;
+    return this.#reader().complete(line, line.length);
+  }
+  get commits(): readonly CommitRecord[] {
+    return this.#store.history;
+  }
+  /** Looks at what is in force, and is no operator of the database. */
+  #reader(): ConfigurationSession {
+    return new ConfigurationSession(this.#store, { user: '', mode: 'private' });
+  }
+}
