@@ -29,17 +29,25 @@ const BURST_MIN_OCTETS = 15_000;
 /** Octets of a MS-CHAP version 2 response (RFC 2759 section 4). */
 const MSCHAP2_OCTETS = 49;
 
+/** A tunnelled user's port as Juniper's LNSs write it: both ends, both IDs of tunnel and session, call serial number. */
+export const nasPortId = ({
+  localAddress,
+  peer,
+  tunnelId,
+  peerTunnelId,
+  sessionId,
+  peerSessionId,
+  request,
+}: AccessLine) =>
+  `ip:${localAddress}:${peer.address}:${tunnelId}:${peerTunnelId}:${sessionId}:${peerSessionId}:${request.callSerialNumber}`;
+
 /** What stands in every request of a session: the NAS, the line, the tunnel. */
 export function addLine(list: AttributeList, line: AccessLine, nasIdentifier: string): void {
   const { peer, localAddress, request, connected } = line;
   list.add(localAddress.includes(':') ? 'NAS-IPv6-Address' : 'NAS-IP-Address', localAddress);
   list.addText('NAS-Identifier', nasIdentifier);
   list.add('NAS-Port-Type', PORT_VIRTUAL);
-  // The form of a tunnelled user's port on Juniper's LNSs: both ends, both IDs of tunnel and session, call serial number.
-  list.addText(
-    'NAS-Port-Id',
-    `ip:${localAddress}:${peer.address}:${line.tunnelId}:${line.peerTunnelId}:${line.sessionId}:${line.peerSessionId}:${request.callSerialNumber}`,
-  );
+  list.addText('NAS-Port-Id', nasPortId(line));
   list.add('Service-Type', SERVICE_FRAMED);
   list.add('Framed-Protocol', PROTOCOL_PPP);
   list.addText('Calling-Station-Id', request.callingNumber);

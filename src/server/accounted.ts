@@ -1,4 +1,6 @@
 import type { AccountedSession, SessionUsage } from '../aaa/accounting.ts';
+import { nasPortId } from '../aaa/attributes.ts';
+import type { DynamicSession } from '../aaa/dynamic.ts';
 import { Terminate, type TerminateCause } from '../aaa/terminate.ts';
 import type { AccessLine, SubscriberAttributes } from '../aaa/types.ts';
 import type { PppEnd } from '../ppp/types.ts';
@@ -9,7 +11,7 @@ import type { Plane } from './plane.ts';
 const NOTHING: SessionUsage = { rxPackets: 0, rxOctets: 0, txPackets: 0, txOctets: 0 };
 
 /** A call whose network is, or was, up, as accounting sees it. A call that negotiates anew is a new session. */
-export class AccountedCall implements AccountedSession {
+export class AccountedCall implements AccountedSession, DynamicSession {
   readonly line: AccessLine;
   readonly userName: string;
   readonly attributes: SubscriberAttributes;
@@ -17,7 +19,7 @@ export class AccountedCall implements AccountedSession {
   readonly byRadius: boolean;
   /** When its network went down. */
   downAt: number | null = null;
-  readonly #call: Call;
+  readonly call: Call;
   readonly #plane: () => Plane;
   /** What the call had counted before. */
   readonly #before: SessionUsage;
@@ -26,7 +28,7 @@ export class AccountedCall implements AccountedSession {
   #bundle: { id: string; links: number } | null = null;
 
   constructor(call: Call, line: AccessLine, plane: () => Plane) {
-    this.#call = call;
+    this.call = call;
     this.#plane = plane;
     this.line = line;
     this.userName = call.userName;
@@ -37,13 +39,28 @@ export class AccountedCall implements AccountedSession {
     this.#before = plane().tables.sessionCounters(call.row);
   }
   get bundle(): { id: string; links: number } | null {
-    const { bundle } = this.#call;
+    const { bundle } = this.call;
     if (bundle !== null) this.#bundle = { id: bundleId(bundle), links: bundle.members.length };
     return this.#bundle;
   }
+  get accountingId(): string {
+    return this.line.accountingId;
+  }
+  get multiSessionId(): string {
+    return this.bundle?.id ?? '';
+  }
+  get nasPortId(): string {
+    return nasPortId(this.line);
+  }
+  get callingNumber(): string {
+    return this.line.request.callingNumber;
+  }
+  get calledNumber(): string {
+    return this.line.request.calledNumber;
+  }
   usage(): SessionUsage {
-    if (this.downAt !== null || this.#call.row === 0) return this.#last;
-    const { rxPackets, rxOctets, txPackets, txOctets } = this.#plane().tables.sessionCounters(this.#call.row);
+    if (this.downAt !== null || this.call.row === 0) return this.#last;
+    const { rxPackets, rxOctets, txPackets, txOctets } = this.#plane().tables.sessionCounters(this.call.row);
     this.#last = {
       rxPackets: rxPackets - this.#before.rxPackets,
       rxOctets: rxOctets - this.#before.rxOctets,

@@ -17,6 +17,7 @@ import { type RandomSource, SystemRandom } from '../wire/random.ts';
 import type { Bundles } from './bundles.ts';
 import { Call, type Gateway, type LnsTunnel } from './call.ts';
 import { type ChangeReport, Changes, type ChangeTarget, unitAddresses } from './change.ts';
+import { DisconnectServer } from './disconnect.ts';
 import { Gateways } from './gateways.ts';
 import { TunnelIdPool } from './ids.ts';
 import type { Log } from './log.ts';
@@ -95,6 +96,7 @@ export class Lns {
   #routes: HostRoutes | null = null;
   readonly aaa: AaaService;
   readonly subscribers: Subscribers;
+  readonly disconnectServer: DisconnectServer;
   readonly #ticker = new Ticker(
     () => this.#nextDeadline(),
     (now) => this.#tick(now),
@@ -172,6 +174,15 @@ export class Lns {
         ),
       settle: () => this.#settle(),
     });
+    this.disconnectServer = new DisconnectServer({
+      config,
+      log: options.log,
+      sessions: this.subscribers.sessions,
+      clear: ({ call }) => this.#disconnect(call, 3, 0, call.lastReason),
+      canChange: { rates: false, timeouts: false },
+      change: () => undefined,
+      filterRates: () => null,
+    });
   }
 
   /** Opens sockets and device, starts the shards. @throws LnsError with what went wrong; nothing is left open then */
@@ -231,6 +242,7 @@ export class Lns {
       throw error;
     }
     this.aaa.start();
+    await this.disconnectServer.configure(this.config);
     for (const { config, address, port } of this.#gateways)
       log('info', 'listening', { group: config.name, address, port });
     if (this.rungs.has('uring') && this.plane.uringState !== -1)
@@ -598,6 +610,7 @@ export class Lns {
   async reconfigure(next: LnsConfig): Promise<ChangeReport> {
     const report = await this.#changes.apply(next);
     this.aaa.configure(next);
+    await this.disconnectServer.configure(next);
     this.#settle();
     return report;
   }
@@ -671,6 +684,7 @@ export class Lns {
   }
   async #release(): Promise<void> {
     this.#ticker.stop();
+    this.disconnectServer.close();
     await this.aaa.abandon();
     this.#routes?.close();
     await this.plane?.close();

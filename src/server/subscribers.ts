@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import type { Accounting } from '../aaa/accounting.ts';
+import { SessionIndex } from '../aaa/sessions.ts';
 import { Terminate, type TerminateCause } from '../aaa/terminate.ts';
 import type { Aaa, AccessLine, AuthenticationResult } from '../aaa/types.ts';
 import type { LnsConfig, UserProfile } from '../config/types.ts';
@@ -50,6 +51,8 @@ export class Subscribers {
   readonly networks: Networks;
   readonly bundles: Bundles;
   readonly #multilink: MultilinkOptions;
+  /** Sessions and member links whose network is up. */
+  readonly sessions = new SessionIndex<AccountedCall>();
   /** By session row. */
   readonly #calls: (Call | undefined)[] = [];
   readonly #deadlines = new Deadlines<Call | Bundle>();
@@ -136,7 +139,7 @@ export class Subscribers {
     const wasUp = call.networkEnd.up;
     call.withdraw?.();
     call.withdraw = null;
-    call.accounted?.freeze(this.#options.now());
+    this.#freeze(call);
     this.#networkDown(call);
     this.bundles.leave(call);
     this.#stopAccounting(call, call.terminateCause ?? cause);
@@ -295,7 +298,8 @@ export class Subscribers {
         break;
       case 'lcp-down':
         if (call.row !== 0) this.#tables.setEcho(call.row, null);
-        call.accounted?.freeze(this.#options.now());
+        this.#freeze(call);
+        call.accountingId = '';
         this.#networkDown(call);
         this.bundles.leave(call);
         this.networks.releaseAddress(call);
@@ -360,21 +364,28 @@ export class Subscribers {
     const calls = end.kind === 'bundle' ? (end as Bundle).members : [end as Call];
     for (const call of calls)
       if (up) this.#startAccounting(call);
-      else call.accounted?.freeze(this.#options.now());
+      else this.#freeze(call);
   }
   #startAccounting(call: Call): void {
     // PPP has begun anew over the same call: what was before is over.
     this.#stopAccounting(call, Terminate.UserRequest);
     call.accounted = new AccountedCall(call, this.lineOf(call), this.#options.plane);
+    this.sessions.add(call.accounted);
     this.#options.accounting.start(call.accounted);
+  }
+  /** Its network is down; its Stop comes once it is known why. */
+  #freeze(call: Call): void {
+    if (call.accounted === null) return;
+    call.accounted.freeze(this.#options.now());
+    this.sessions.remove(call.accounted);
   }
   /** Its row must still be there. */
   #stopAccounting(call: Call, cause: TerminateCause): void {
     if (call.accounted === null) return;
-    call.accounted.freeze(this.#options.now());
+    this.#freeze(call);
     this.#options.accounting.stop(call.accounted, cause);
+    if (call.accountingId === call.accounted.accountingId) call.accountingId = '';
     call.accounted = null;
-    call.accountingId = '';
   }
 
   // What AAA is told.

@@ -268,11 +268,6 @@ const WARNINGS: readonly [claim: string, add: Additions, warnings: string[]][] =
       (keyword) => `[${USERS} client mara ppp] '${keyword}' ${LATER}`,
     ),
   ],
-  [
-    'the disconnect server',
-    { access: 'radius-disconnect-port 1700; radius-disconnect 192.0.2.9 { secret x; }' },
-    ['radius-disconnect-port', 'radius-disconnect 192.0.2.9'].map((statement) => `[access] '${statement}' ${LATER}`),
-  ],
 ];
 for (const [what, add, warnings] of WARNINGS)
   test(`not yet acted on, and said so: ${what}`, () => {

@@ -276,11 +276,10 @@ export const ACCESS = block('access', 'Profiles of LACs and users, address pools
     'radius-disconnect',
     { type: 'address' },
     'Who may ask for a disconnect',
-    [leaf('secret', SECRET, 'Shared secret', { ...LATER, mandatory: true })],
-    { ...LATER, effect: 'at-once' },
+    [leaf('secret', SECRET, 'Shared secret', { mandatory: true })],
+    { effect: 'at-once' },
   ),
   leaf('radius-disconnect-port', PORT, 'UDP port of the disconnect server', {
-    ...LATER,
     default: 1700,
     effect: 'at-once',
   }),
