@@ -599,6 +599,19 @@ export class Tables {
   }
 }
 
+/** What RECORD_LINK_JOIN tells the owner shard of a link. */
+export function joinRecord(session: number, generation: number, member: MemberLink): Uint8Array {
+  const payload = new Uint8Array(layout.JOIN_SIZE);
+  const view = new DataView(payload.buffer);
+  // Without a speed all links count alike.
+  const speed = member.speedBps > 0 ? member.speedBps : 1_000_000_000;
+  view.setUint32(layout.JOIN_SESSION, session, true);
+  view.setUint32(layout.JOIN_GENERATION, generation, true);
+  view.setUint32(layout.JOIN_NS_PER_256, Math.min(0xffffffff, Math.max(1, Math.round((256 * 8e9) / speed))), true);
+  view.setUint32(layout.JOIN_MRU, member.peerMru, true);
+  return payload;
+}
+
 /** Action and target as they stand in a session's row. */
 const work = (action: number, target: number): bigint => BigInt(action) | (BigInt(target) << 32n);
 const TARGET_BITS = 0xffffffff_00000000n;

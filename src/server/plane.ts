@@ -5,7 +5,7 @@ import { DROP_LIST, TOTAL_LIST } from '../dataplane/drops.ts';
 import { compilePath, instantiatePath } from '../dataplane/module.ts';
 import { formatMemory, type MemoryPlan, planMemory } from '../dataplane/plan.ts';
 import { type RecordHead, Ring } from '../dataplane/ring.ts';
-import { type MemberLink, Tables } from '../dataplane/tables.ts';
+import { joinRecord, type MemberLink, Tables } from '../dataplane/tables.ts';
 import * as layout from '../generated/layout.ts';
 import type { Ffi } from '../io/ffi.ts';
 import type { ShardReport, ShardTask, ShardWorkerData } from '../worker/shard.ts';
@@ -300,14 +300,7 @@ export class Plane {
   }
   /** A link of bundle `bundle`, in place `link` (0 to 7), joins: `session` is its row. */
   linkJoin(bundle: number, link: number, session: number, member: MemberLink): void {
-    const payload = new Uint8Array(layout.JOIN_SIZE);
-    const view = new DataView(payload.buffer);
-    // Without a speed all links count alike.
-    const speed = member.speedBps > 0 ? member.speedBps : 1_000_000_000;
-    view.setUint32(layout.JOIN_SESSION, session, true);
-    view.setUint32(layout.JOIN_GENERATION, this.tables.sessionGeneration(session), true);
-    view.setUint32(layout.JOIN_NS_PER_256, Math.min(0xffffffff, Math.max(1, Math.round((256 * 8e9) / speed))), true);
-    view.setUint32(layout.JOIN_MRU, member.peerMru, true);
+    const payload = joinRecord(session, this.tables.sessionGeneration(session), member);
     this.bundleRecord(layout.RECORD_LINK_JOIN, bundle, link, payload);
     this.tables.linkJoin(bundle, link, session, member);
   }

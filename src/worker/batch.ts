@@ -105,10 +105,13 @@ export class BatchRunner {
         this.#wasm.setNow(Math.trunc(performance.now()) >>> 0);
         this.#wasm.transmitReset();
         this.#wasm.epochEnter();
+        // Bundles that were entered or taken out since.
+        while (this.#wasm.inject(256) > 0);
         done =
           direction === 'up'
             ? this.#wasm.upstreamList(core, done, n, rx + layout.RX_NAMES, 0)
             : this.#wasm.downstreamList(core, done, n);
+        this.#wasm.mpTick();
         results.push({
           packets: direction === 'up' ? this.#viewOuts(batch, first) : this.#takeOuts(),
           datagrams: this.#takeMessages(),
@@ -173,7 +176,10 @@ export class BatchRunner {
     const offsets = new Uint32Array(count);
     const lengths = new Uint32Array(count);
     for (let i = 0; i < count; i++) {
-      offsets[i] = this.#words[list + i * 2]! - area;
+      const at = this.#words[list + i * 2]!;
+      // A packet that was put together from fragments stands elsewhere.
+      if (at < area || at >= area + AREA_OCTETS) return this.#takeOuts();
+      offsets[i] = at - area;
       lengths[i] = this.#words[list + i * 2 + 1]!;
     }
     const end = batch.octets.length - start;

@@ -1,4 +1,5 @@
 // A multilink bundle in a TestPath: links, fragments in, what came out.
+import { joinRecord } from '../../src/dataplane/tables.ts';
 import * as layout from '../../src/generated/layout.ts';
 import { data, type TestPath } from './path.ts';
 
@@ -68,15 +69,10 @@ export class TestBundle {
     const { tables } = this.path;
     const row = tables.addSession({ tunnelRow, localId: id, peerId: id + 0x1000, sequencing: false });
     const link = this.links.length;
-    const payload = new Uint8Array(layout.JOIN_SIZE);
-    const view = new DataView(payload.buffer);
-    const speed = options.speedBps > 0 ? options.speedBps : 1e9;
-    view.setUint32(layout.JOIN_SESSION, row, true);
-    view.setUint32(layout.JOIN_GENERATION, tables.sessionGeneration(row), true);
-    view.setUint32(layout.JOIN_NS_PER_256, Math.round((256 * 8e9) / speed), true);
-    view.setUint32(layout.JOIN_MRU, options.peerMru, true);
+    const member = { ...options, acfc: true };
+    const payload = joinRecord(row, tables.sessionGeneration(row), member);
     this.#record(layout.RECORD_LINK_JOIN, link, payload);
-    tables.linkJoin(this.row, link, row, { ...options, acfc: true });
+    tables.linkJoin(this.row, link, row, member);
     this.links.push({ id, row });
     return link;
   }
@@ -96,7 +92,7 @@ export class TestBundle {
     );
     if (!ok) throw new Error('the bundle did not come up');
   }
-  #record(kind: number, link: number, payload = new Uint8Array(0)): void {
+  #record(kind: number, link: number, payload: Uint8Array = new Uint8Array(0)): void {
     const { path } = this;
     path.inject.write(kind, this.row, path.tables.bundleGeneration(this.row), link, payload);
     path.wasm.transmitReset();

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { Piscina } from 'piscina';
 import { type BatchResult, type BatchTask, Engine, packBatch, unpackBatch } from '../../src/engine.ts';
 import { ConfigError } from '../../src/errors.ts';
+import { mpHeader } from '../support/bundle.ts';
 import { data, hex, ipv4, pppIp, toHex } from '../support/path.ts';
 
 const packetOf = (n: number): Uint8Array =>
@@ -51,6 +52,48 @@ test('control frames, control messages and ICMP come beside', () => {
   const big = ipv4([203, 0, 113, 1], [100, 64, 0, 9], new Uint8Array(1460), { flags: 0x4000 });
   const down = engine.run(engine.down(packBatch([big])));
   assert.equal([...unpackBatch(down.packets)][0]![20], 3);
+});
+
+test('a bundle of two links: fragments are put together, packets are cut, its end lets the next-to-last carry', () => {
+  const engine = new Engine({ bundles: 4 });
+  engine.addTunnel({ tunnelId: 7, peerTunnelId: 70 });
+  engine.addTunnel({ tunnelId: 8, peerTunnelId: 80 });
+  engine.addSession({ tunnelId: 7, sessionId: 1, address: '100.64.0.9' });
+  const bundle = engine.addBundle({
+    links: [
+      { tunnelId: 7, sessionId: 9, peerSessionId: 90, pfc: true, acfc: true },
+      { tunnelId: 8, sessionId: 9, peerSessionId: 91, pfc: true, acfc: true },
+    ],
+    address: '100.64.0.9',
+    fragmentThreshold: 300,
+  });
+  const numbers = Array.from({ length: 500 }, (_, n) => n);
+  const datagrams = numbers.flatMap((n) => {
+    const whole = new Uint8Array([0x21, ...packetOf(n)]);
+    const cut = 1 + (n % 20);
+    return [whole.subarray(0, cut), whole.subarray(cut)].map((part, second) =>
+      data(new Uint8Array([0x3d, ...mpHeader(false, second === 0, second === 1, n * 2 + second), ...part]), {
+        tunnel: 7 + ((n + second) % 2),
+        session: 9,
+      }),
+    );
+  });
+  const up = engine.run(engine.up(packBatch(datagrams)));
+  assert.deepEqual(
+    [...unpackBatch(up.packets)].map(toHex),
+    numbers.map((n) => toHex(packetOf(n))),
+  );
+  const packet = ipv4([203, 0, 113, 1], [100, 64, 0, 9], new Uint8Array(500).fill(5));
+  const { datagrams: cut } = engine.run(engine.down(packBatch([packet])));
+  assert.equal(cut.count, 2);
+  assert.equal(engine.bundleCounters(bundle).txFragments, 2);
+  assert.ok(engine.removeBundle(bundle));
+  assert.equal(engine.run(engine.down(packBatch([packet]))).datagrams.count, 1, 'the session carries again');
+  assert.throws(
+    () => engine.addBundle({ links: [{ tunnelId: 7, sessionId: 1 }], address: '100.64.0.10' }),
+    /session 1 exists in tunnel 7/,
+  );
+  assert.throws(() => engine.addBundle({ links: [], address: '100.64.0.10' }), /1 to 8 links/);
 });
 
 test('what an embedder does wrong is said clearly', () => {
