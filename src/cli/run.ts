@@ -127,6 +127,9 @@ export async function run(file: string, options: RunOptions): Promise<void> {
     version: readVersion(),
     platform: platformByName(config.chassis.model ?? options.platform),
     configuration: new StoreAccess(store),
+    logs: server.logging.files ?? undefined,
+    pics: server.services,
+    switchover: server.services,
   });
   let started: () => void;
   const ready = new Promise<void>((resolve) => {

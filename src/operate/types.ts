@@ -68,8 +68,9 @@ export interface RedundantInterface {
   readonly primary: string;
   readonly secondary: string;
   readonly active: 'primary' | 'secondary' | 'none';
-  /** In the words of `show interfaces redundancy`. */
+  /** In the words of `show interfaces redundancy`: `On primary`, `Not present`; `both up`, `primary down`. */
   readonly state: string;
+  readonly status: string;
   readonly lastChange: Date | null;
 }
 

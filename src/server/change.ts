@@ -104,8 +104,6 @@ export class Changes {
     for (const gateway of target.gateways) {
       const end = gateway.serving ? groups.get(gateway.config.name) : undefined;
       if (end === undefined) continue;
-      for (const tunnel of target.tunnels.values())
-        if (tunnel.at === gateway) for (const call of tunnel.calls.values()) call.lastReason = end.message;
       target.closeAll(gateway, end);
     }
     if (units.size > 0)

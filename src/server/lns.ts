@@ -23,10 +23,11 @@ import { TunnelIdPool } from './ids.ts';
 import type { Log } from './log.ts';
 import { Logging } from './logging.ts';
 import { Plane } from './plane.ts';
+import type { GroupEnd } from './reconfigure.ts';
 import { HostRoutes } from './routes.ts';
+import { Services } from './services.ts';
 import { Subscribers } from './subscribers.ts';
 import { ServerTraces } from './traces.ts';
-import { interfaceOf } from './units.ts';
 
 export { Bundle } from './bundles.ts';
 export { Call, type LnsTunnel, type NetworkEnd } from './call.ts';
@@ -51,6 +52,8 @@ export interface LnsOptions {
   readonly portable?: boolean;
   /** Rungs of the I/O ladder that are switched off. */
   readonly rungs?: RungSwitches;
+  /** How long a services PIC takes to come up. */
+  readonly picBootMs?: number;
   /** Where log and trace files go; none are written where there is none. */
   readonly logDirectory?: string | null;
   /** Who judges users; the configuration's own clients by default. */
@@ -75,6 +78,7 @@ export class Lns {
   config: LnsConfig;
   readonly options: LnsOptions;
   readonly logging: Logging;
+  readonly services: Services;
   readonly startedAt = new Date();
   plane!: Plane;
   /** Control messages without effect, by reason. */
@@ -123,7 +127,7 @@ export class Lns {
             tunnels: this.#tunnels,
             plane: () => this.plane,
             byRow: (row) => this.subscribers.byRow(row),
-            picOf: interfaceOf,
+            picOf: (serviceInterface) => this.services.picOf(serviceInterface),
           });
     this.#ffi = options.portable === true ? null : openFfi();
     this.rungs = Rungs.probe(this.#ffi, options.rungs);
@@ -138,6 +142,14 @@ export class Lns {
       log: this.logging.log,
       endpoint: (gateway) => this.#endpoint(gateway),
       control: (gateway, octets, source) => this.#guarded(() => this.#control(gateway, octets, source)),
+    });
+    this.services = new Services({
+      gateways: this.#gateways,
+      log: this.logging.log,
+      now: () => this.#now(),
+      bootMs: options.picBootMs,
+      closeAll: (gateway, end) => this.#closeAll(gateway, end),
+      settle: () => this.#settle(),
     });
     this.#changes = new Changes(this.#changeTarget());
     this.aaa = new AaaService({
@@ -189,6 +201,7 @@ export class Lns {
   async start(): Promise<void> {
     const { shards, net, log } = this.options;
     this.logging.configure(this.config);
+    this.services.configure(this.config);
     try {
       if (net === 'tun' && this.#ffi === null)
         throw new ConfigError('--net tun needs Linux and the koffi module; --net embedded works everywhere');
@@ -285,6 +298,8 @@ export class Lns {
   }
   #authorize({ config, serving }: Gateway, hostName: string): TunnelPolicy | Refusal {
     if (!serving) return { refuse: true, resultCode: 6, errorCode: 0, message: 'no tunnel group is here any more' };
+    if (this.services.picOf(config.serviceInterface) === null)
+      return { refuse: true, resultCode: 2, errorCode: 4, message: 'no services PIC is online' };
     const client = config.tunnelProfile.clients.get(hostName) ?? config.tunnelProfile.clients.get('*');
     if (client === undefined)
       return { refuse: true, resultCode: 4, errorCode: 0, message: 'this LAC is not known here' };
@@ -327,14 +342,21 @@ export class Lns {
       adopt: (next) => {
         this.logging.configure(next);
         this.aaa.configure(next);
+        this.services.configure(next);
       },
       gateways: this.#gateways,
       tunnels: this.#tunnels,
       log: this.options.log,
-      closeAll: (gateway, end) =>
-        this.#close(gateway, (out) => gateway.endpoint.closeAll({ ...end, errorCode: 0 }, this.#now(), out)),
+      closeAll: (gateway, end) => this.#closeAll(gateway, end),
       disconnect: (call, resultCode, message) => this.#disconnect(call, resultCode, 0, message),
     };
+  }
+
+  /** Ends every tunnel of a gateway. */
+  #closeAll(gateway: Gateway, end: GroupEnd): void {
+    for (const tunnel of this.#tunnels.values())
+      if (tunnel.at === gateway) for (const call of tunnel.calls.values()) call.lastReason = end.message;
+    this.#close(gateway, (out) => gateway.endpoint.closeAll({ errorCode: 0, ...end }, this.#now(), out));
   }
 
   /** A fault of ours in one message must not take every other session with it: it is logged whole. */
@@ -585,7 +607,7 @@ export class Lns {
   // Time.
 
   #nextDeadline(): number {
-    let next = Math.min(this.subscribers.deadline(), this.aaa.deadline());
+    let next = Math.min(this.subscribers.deadline(), this.aaa.deadline(), this.services.deadline());
     for (const gateway of this.#gateways) next = Math.min(next, gateway.endpoint.deadline());
     return next;
   }
@@ -598,6 +620,7 @@ export class Lns {
     }
     this.subscribers.handleTimeout(now);
     this.aaa.handleTimeout(now);
+    this.services.handleTimeout(now);
     this.plane.tables.reclaim();
     this.#changes.closeRetired();
     this.#settle();
@@ -609,7 +632,6 @@ export class Lns {
    */
   async reconfigure(next: LnsConfig): Promise<ChangeReport> {
     const report = await this.#changes.apply(next);
-    this.aaa.configure(next);
     await this.disconnectServer.configure(next);
     this.#settle();
     return report;

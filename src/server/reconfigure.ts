@@ -4,6 +4,7 @@ import { interfaceOf } from './units.ts';
 /** Why a change ends the tunnels of a group: what StopCCN says (RFC 2661 section 4.4.2). */
 export interface GroupEnd {
   readonly resultCode: number;
+  readonly errorCode?: number;
   readonly message: string;
 }
 

@@ -254,6 +254,7 @@ test('commands of parts that the server lacks are not in the table', async (t) =
           secondary: 'sp-1/3/0',
           active: 'secondary',
           state: 'On secondary',
+          status: 'primary down',
           lastChange: new Date(Date.now() - 61_500),
         },
       ],
@@ -264,7 +265,7 @@ test('commands of parts that the server lacks are not in the table', async (t) =
   assert.equal(
     await redundant.ask('show interfaces redundancy'),
     'Interface  State           Last change  Primary     Secondary   Current status\n' +
-      'rsp0       On secondary    00:01:01     sp-0/0/0    sp-1/3/0    secondary active\n',
+      'rsp0       On secondary    00:01:01     sp-0/0/0    sp-1/3/0    primary down\n',
   );
   assert.equal(await redundant.ask('request interfaces revert rsp0'), 'request succeeded\n');
   await assert.rejects(redundant.ask('request interfaces revert rsp1'), /no interface rsp1/);

@@ -1,4 +1,4 @@
-import { block, LATER, leaf, list, oneOf, type Statement, TEXT, uint, values } from '../statement.ts';
+import { block, leaf, list, oneOf, type Statement, TEXT, uint, values } from '../statement.ts';
 
 /** Permissions of a login class that make it see, and those that make it change. */
 const PERMISSIONS = oneOf({
@@ -94,10 +94,10 @@ const pic = list(
           'service-package',
           oneOf({ 'layer-2': 'Link services', 'layer-3': 'Stateful services' }),
           'What runs on the PIC',
-          { ...LATER, default: 'layer-3' },
+          { default: 'layer-3', effect: 'ends-sessions' },
         ),
       ],
-      { ...LATER, open: true },
+      { open: true },
     ),
   ],
   { sorted: true, open: true },
@@ -107,27 +107,22 @@ export const CHASSIS: Statement = block(
   'The chassis',
   [
     list('fpc', uint(0, 11), 'FPC slot', [pic], { sorted: true, open: true }),
-    block(
-      'fpc-feb-connectivity',
-      'Forwarding boards of an M120',
-      [
-        list(
-          'fpc',
-          uint(0, 5),
-          'FPC slot',
-          [
-            leaf(
-              'feb',
-              { type: 'text', max: 4, pattern: /^([0-5]|none)$/, message: 'Must be 0 to 5, or none' },
-              'Forwarding board',
-              { ...LATER, mandatory: true },
-            ),
-          ],
-          { ...LATER, sorted: true, layout: 'inline' },
-        ),
-      ],
-      LATER,
-    ),
+    block('fpc-feb-connectivity', 'Forwarding boards of an M120', [
+      list(
+        'fpc',
+        uint(0, 5),
+        'FPC slot',
+        [
+          leaf(
+            'feb',
+            { type: 'text', max: 4, pattern: /^([0-5]|none)$/, message: 'Must be 0 to 5, or none' },
+            'Forwarding board',
+            { mandatory: true, effect: 'ends-sessions' },
+          ),
+        ],
+        { sorted: true, layout: 'inline' },
+      ),
+    ]),
     leaf('model', oneOf({ m7i: 'M7i', m10i: 'M10i', m120: 'M120' }), 'Router to be, in place of --platform', {
       effect: 'restart',
       since: 'ours',

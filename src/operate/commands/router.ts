@@ -246,7 +246,7 @@ export const ROUTER_COMMANDS: readonly Command[] = [
                 ),
                 leaf('redundancy-interface-primary', one.primary),
                 leaf('redundancy-interface-secondary', one.secondary),
-                leaf('redundancy-interface-status', one.active === 'none' ? 'both down' : `${one.active} active`),
+                leaf('redundancy-interface-status', one.status),
               ]),
             ),
         ),
