@@ -233,7 +233,7 @@ export function sessionEntry(lns: Lns, tunnel: LnsTunnel, call: Call, level: Lev
       leaf('l2tp-session-rx-speed', connected?.rxConnectSpeed ?? 0),
       leaf('l2tp-session-bearer-type', call.request.bearerType),
       leaf('l2tp-session-framing-type', connected?.framingType ?? 0),
-      leaf('l2tp-session-lcp-renegotiation', 'On'),
+      leaf('l2tp-session-lcp-renegotiation', tunnel.client.lcpRenegotiation ? 'On' : 'Off'),
       leaf('l2tp-session-authentication', call.method === null ? 'None' : (AUTHENTICATION[call.method] ?? call.method)),
     );
     if (end.unit?.dialOptions) children.push(leaf('l2tp-session-interface-id', end.unit.dialOptions.interfaceId));

@@ -90,12 +90,14 @@ export class PppSession implements LcpOwner, IpcpOwner {
   }
   /** Ends the session with LCP Terminate; 'finished' follows. */
   close(reason: PppEnd, message: string, now: number, out: PppAction[]): void {
+    if (this.#finished) return;
     this.#end ??= { reason, message };
     this.phase = 'terminate';
     this.lcp.input('Close', now, out);
   }
   /** The link is gone. */
   lowerDown(now: number, out: PppAction[]): void {
+    if (this.#finished) return;
     this.#end ??= { reason: 'lower-down', message: '' };
     this.lcp.input('Down', now, out);
     this.#finish(out);
@@ -150,6 +152,7 @@ export class PppSession implements LcpOwner, IpcpOwner {
   }
 
   deadline(): number {
+    if (this.#finished) return Number.POSITIVE_INFINITY;
     return Math.min(
       this.lcp.deadline(),
       this.#auth?.deadline() ?? Number.POSITIVE_INFINITY,
@@ -157,6 +160,7 @@ export class PppSession implements LcpOwner, IpcpOwner {
     );
   }
   handleTimeout(now: number, out: PppAction[]): void {
+    if (this.#finished) return;
     this.lcp.handleTimeout(now, out);
     if (this.#auth !== null) this.#judge(this.#auth.handleTimeout(now, out), now, out);
     this.ipcp?.handleTimeout(now, out);
