@@ -23,6 +23,11 @@ export class ConfigError extends LnsError {
   readonly code = 'ERR_LNS_CONFIG';
 }
 
+/** An argument of a command that makes no sense. */
+export class UsageError extends LnsError {
+  readonly code = 'ERR_LNS_USAGE';
+}
+
 /** A system call failed. */
 export class SystemError extends LnsError {
   readonly code = 'ERR_LNS_SYSTEM';

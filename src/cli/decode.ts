@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -8,6 +7,7 @@ import { type DecodeOptions, Decoder } from '../decode/decode.ts';
 import { formatFrame, formatJson } from '../decode/format.ts';
 import { CaptureReader } from '../decode/pcap.ts';
 import { safeJson } from '../decode/text.ts';
+import { readInput } from './input.ts';
 
 export interface DecodeCommandOptions {
   json?: boolean;
@@ -24,7 +24,7 @@ export interface DecodeCommandOptions {
  * on standard error tells what is wrong, and the exit status is 1.
  */
 export async function decodeFile(path: string, options: DecodeCommandOptions): Promise<void> {
-  const file = readFileSync(path);
+  const file = readInput(path);
   const reader = new CaptureReader(file);
   const decoder = new Decoder(decodeOptions(options));
   const lines = options.json === true ? jsonLines(basename(path), file, reader, decoder) : textLines(reader, decoder);

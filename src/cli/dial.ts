@@ -1,5 +1,5 @@
 import { Lac, type LacStatus } from '../emulator/lac.ts';
-import { ConfigError } from '../errors.ts';
+import { UsageError } from '../errors.ts';
 import type { AuthMethod } from '../ppp/types.ts';
 import { parseIpv4, parseIpv6 } from '../wire/address.ts';
 
@@ -63,8 +63,9 @@ const median = (values: number[], part: number): number => {
 export async function dial(options: DialOptions): Promise<void> {
   for (const address of [options.server, options.target, options.local])
     if (parseIpv4(address) === null && parseIpv6(address) === null)
-      throw new ConfigError(`'${address}' is not an IP address`);
+      throw new UsageError(`'${address}' is not an IP address`);
   const secret = options.secret ?? process.env.LNS_SECRET ?? null;
+  if (options.hide === true && secret === null) throw new UsageError('--hide needs the shared secret (--secret)');
   const password = options.password ?? process.env.LNS_PASSWORD ?? '';
   const say = (line: string): void => console.error(line);
   const lac = new Lac({
@@ -107,7 +108,8 @@ export async function dial(options: DialOptions): Promise<void> {
     await pause(options.duration === 0 ? Number.POSITIVE_INFINITY : options.duration * 1000, interrupted);
     lac.setTraffic(0);
     seconds = (performance.now() - from) / 1000;
-    await pause(300, interrupted);
+    // What is under way comes in, also after Ctrl-C.
+    await new Promise((resolve) => setTimeout(resolve, 300));
   }
   clearInterval(progress);
   const { traffic } = lac;
@@ -143,7 +145,7 @@ export async function dial(options: DialOptions): Promise<void> {
   await lac.stop();
   if (options.json === true) console.log(JSON.stringify(summary));
   else console.log(formatSummary(summary));
-  if (status.sessionsUp < status.wanted || status.tunnelsUp < options.tunnels) process.exitCode = 1;
+  if (status.sessionsUp < status.wanted || summary.lost > 0 || status.tunnelsUp < options.tunnels) process.exitCode = 1;
 }
 
 const round = (value: number, digits: number): number => Number(value.toFixed(digits));
@@ -155,6 +157,7 @@ function formatSummary(summary: {
   sessions: number;
   wanted: number;
   failed: number;
+  lost: number;
   failures: Record<string, number>;
   setup: { seconds: number; perSecond: number; p50Ms: number; p99Ms: number };
   traffic: {
@@ -176,6 +179,9 @@ function formatSummary(summary: {
     `Sessions up    ${summary.sessions} of ${summary.wanted}`,
     `Set-up         ${setup.seconds} s, ${setup.perSecond} sessions/s, p50 ${setup.p50Ms} ms, p99 ${setup.p99Ms} ms`,
   ];
+  const waiting = summary.wanted - summary.sessions - summary.failed;
+  if (waiting > 0) lines.push(`Not up         ${waiting}: the LNS did not answer in time`);
+  if (summary.lost > 0) lines.push(`Lost           ${summary.lost} sessions that were up`);
   for (const [reason, count] of Object.entries(summary.failures)) lines.push(`Failed         ${count}: ${reason}`);
   if (traffic !== null)
     lines.push(

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import { LnsError } from '../errors.ts';
+import { LnsError, UsageError } from '../errors.ts';
 import { platformByName } from '../platform/platform.ts';
 import { readVersion } from './version.ts';
 
@@ -16,13 +16,13 @@ if (major < 24) {
 const integer =
   (least: number, most: number) =>
   (text: string): number => {
-    const value = Number(text);
+    const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
     if (!Number.isInteger(value) || value < least || value > most)
       throw new InvalidArgumentError(`a whole number from ${least} to ${most} is expected.`);
     return value;
   };
 const part = (text: string): number => {
-  const value = Number(text);
+  const value = /^[\d.]+$/.test(text) ? Number(text) : Number.NaN;
   if (!(value >= 0 && value < 1)) throw new InvalidArgumentError('a number from 0 to below 1 is expected.');
   return value;
 };
@@ -31,6 +31,7 @@ const program = new Command('lns')
   .description('An L2TP network server (RFC 2661) in the Junos language, a LAC emulator, and tools around them')
   .version(readVersion())
   .showHelpAfterError(false)
+  .showSuggestionAfterError(false)
   .exitOverride()
   .configureOutput({ outputError: (text, write) => write(text.replace(/\n+$/, '\n')) });
 
@@ -176,7 +177,7 @@ try {
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : USAGE;
   else if (error instanceof LnsError) {
     console.error(`lns: ${error.message}`);
-    process.exitCode = 1;
+    process.exitCode = error instanceof UsageError ? USAGE : 1;
   } else {
     const { code, message, stack } = error as NodeJS.ErrnoException;
     // A file that cannot be read is the operator's business; anything else is ours, and shown whole.

@@ -15,6 +15,7 @@ import { platformByName } from '../platform/platform.ts';
 import { Lns, type NetBackEnd } from '../server/lns.ts';
 import { type Log, lineLog } from '../server/log.ts';
 import { defaultSocketPath, serveCli } from '../server/socket.ts';
+import { readInput } from './input.ts';
 import { readVersion } from './version.ts';
 
 const TIMER_MAX_MS = 0x7fffffff;
@@ -40,7 +41,7 @@ interface RunOptions {
 
 /** Reads a configuration and prints what is to be said of it on standard error. null where it has errors. */
 export function readConfig(file: string, platform: string): LnsConfig | null {
-  const { config, diagnostics } = loadConfig(readFileSync(file, 'utf8'), platform);
+  const { config, diagnostics } = loadConfig(readInput(file).toString('utf8'), platform);
   if (diagnostics.length > 0) console.error(formatDiagnostics(diagnostics, file));
   return config;
 }
@@ -75,6 +76,15 @@ function defaultSpool(config: LnsConfig): string | null {
   const state =
     process.getuid?.() === 0 ? '/var/lib' : (process.env.XDG_STATE_HOME ?? join(homedir(), '.local', 'state'));
   return join(state, 'wasm-lns', 'accounting');
+}
+
+/** Does the kernel forward between its interfaces? */
+function forwarding(): boolean {
+  try {
+    return readFileSync('/proc/sys/net/ipv4/ip_forward', 'utf8').trim() !== '0';
+  } catch {
+    return true;
+  }
 }
 
 /** Runs until SIGTERM or SIGINT, which end every tunnel with a StopCCN. */
@@ -173,6 +183,8 @@ export async function run(file: string, options: RunOptions): Promise<void> {
     started!();
     schedule();
     log('info', 'commands', { socket: socketPath });
+    if (options.net === 'tun' && !forwarding())
+      log('warning', 'forwarding-off', { reason: 'net.ipv4.ip_forward is 0: packets of clients end on this host' });
     log('notice', 'stopping', { signal: await ended });
     process.off('SIGHUP', onHangUp);
     await reloading;

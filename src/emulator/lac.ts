@@ -343,7 +343,7 @@ export class Lac {
       placed: 0,
       calls: new Map(),
     });
-    this.#perform(endpoint, out);
+    this.#perform(out);
     this.#settle();
   }
   #currentGroup = 0;
@@ -384,7 +384,7 @@ export class Lac {
       this.#inSetup++;
       if (setupRate > 0) this.#allowance--;
     }
-    this.#perform(endpoint, out);
+    this.#perform(out);
     this.#settle();
     return tunnel.placed === tunnel.profile.sessionsPerTunnel;
   }
@@ -402,7 +402,7 @@ export class Lac {
     if (endpoint === undefined) return;
     const out: ControlAction[] = [];
     endpoint.receive(octets, source, performance.now(), out);
-    this.#perform(endpoint, out);
+    this.#perform(out);
     this.#settle();
   }
   #settle(): void {
@@ -414,14 +414,14 @@ export class Lac {
       for (const endpoint of this.#endpointList) {
         const out: ControlAction[] = [];
         endpoint.flush(now, out);
-        this.#perform(endpoint, out);
+        this.#perform(out);
       }
       this.#ticker.arm();
       this.#dial();
     });
   }
 
-  #perform(endpoint: ControlEndpoint, out: readonly ControlAction[]): void {
+  #perform(out: readonly ControlAction[]): void {
     // The row is there before the ICCN goes out: the LNS's first PPP frame comes back to another thread within 0.1 ms.
     for (const action of out) if (action.do === 'tell' && action.event === 'call-open') this.#addRow(action);
     for (const action of out) {
@@ -477,7 +477,8 @@ export class Lac {
     if (tunnel.row !== 0) this.plane.tables.removeTunnel(tunnel.row);
     if (opened) this.#tunnelsUp--;
     else this.#opening--;
-    this.#fail(describe('StopCCN', cause), tunnel.profile.sessionsPerTunnel - tunnel.placed);
+    const unplaced = tunnel.profile.sessionsPerTunnel - tunnel.placed;
+    if (!opened || unplaced > 0) this.#fail(describe('StopCCN', cause), unplaced);
     tunnel.placed = tunnel.profile.sessionsPerTunnel;
     this.#tunnels.delete(tunnelId);
     this.#ready.delete(tunnelId);
@@ -560,7 +561,7 @@ export class Lac {
       performance.now(),
       out,
     );
-    if (endpoint !== undefined) this.#perform(endpoint, out);
+    if (endpoint !== undefined) this.#perform(out);
     this.#settle();
   }
   #callClosed(tunnelId: number, sessionId: number, cause: Cause): void {
@@ -662,7 +663,7 @@ export class Lac {
     for (const endpoint of this.#endpointList) {
       const out: ControlAction[] = [];
       endpoint.handleTimeout(now, out);
-      this.#perform(endpoint, out);
+      this.#perform(out);
     }
     for (let call = this.#deadlines.take(now); call !== null; call = this.#deadlines.take(now)) {
       if (call.ppp === null) continue;
@@ -710,7 +711,7 @@ export class Lac {
     for (const endpoint of this.#endpointList) {
       const out: ControlAction[] = [];
       endpoint.shutdown({ resultCode: 6, errorCode: 0, message: 'end of the run' }, now, out);
-      this.#perform(endpoint, out);
+      this.#perform(out);
     }
     this.#settle();
     const deadline = now + SHUTDOWN_MS;

@@ -4,6 +4,7 @@ export class Ticker {
   readonly #tick: (now: number) => void;
   #timer: NodeJS.Timeout | null = null;
   #armedFor = Number.POSITIVE_INFINITY;
+  #stopped = false;
 
   /** @param deadline the earliest `now` (performance.now) at which `tick` has work, Infinity for none */
   constructor(deadline: () => number, tick: (now: number) => void) {
@@ -12,6 +13,7 @@ export class Ticker {
   }
   /** To be called after each input: deadlines may have come nearer. */
   arm(): void {
+    if (this.#stopped) return;
     const next = this.#deadline();
     if (this.#timer !== null) {
       if (next >= this.#armedFor) return;
@@ -29,7 +31,9 @@ export class Ticker {
       Math.min(Math.max(1, Math.ceil(next - performance.now())), 60_000),
     );
   }
+  /** For good: what arms it afterwards (an input that was under way) would keep the process, and tick over closed sockets. */
   stop(): void {
+    this.#stopped = true;
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
   }

@@ -1,5 +1,5 @@
 import { existsSync, writeFileSync } from 'node:fs';
-import { ConfigError } from '../errors.ts';
+import { ConfigError, SystemError } from '../errors.ts';
 import { cString, type Ffi, O_CLOEXEC, O_NONBLOCK, O_RDWR } from './ffi.ts';
 import { Netlink, type Prefix } from './netlink.ts';
 
@@ -14,6 +14,7 @@ const TUN_F_TSO4 = 0x02;
 const TUN_F_TSO_ECN = 0x08;
 /** The kernel takes both or none. */
 const TUN_F_USO = 0x20 | 0x40;
+const IFF_TUN_EXCL = 0x8000;
 /** Packets that wait for a shard. */
 const QUEUE_LENGTH = 4096;
 
@@ -66,7 +67,10 @@ export class Tun {
     this.#netlink = netlink;
   }
 
-  /** @throws SystemError where the device cannot be made (it needs root or CAP_NET_ADMIN) */
+  /**
+   * @throws SystemError where the device cannot be made (it needs root or CAP_NET_ADMIN), or is there already: a second
+   * server would become a queue of the first one's device and take half of its packets
+   */
   static open(ffi: Ffi, options: TunOptions): Tun {
     if (options.name.length === 0 || options.name.length > 15)
       throw new ConfigError(`'${options.name}' is no name for a network device: 1 to 15 characters`);
@@ -130,9 +134,16 @@ function openQueues(ffi: Ffi, options: TunOptions): { fds: number[]; name: strin
       fds.push(fd);
       const request = new Uint8Array(40); // struct ifreq: name 16, flags 2
       request.set(Buffer.from(name, 'latin1'));
-      const flags = IFF_TUN | IFF_NO_PI | (options.queues > 1 ? IFF_MULTI_QUEUE : 0) | (vnetHdr ? IFF_VNET_HDR : 0);
+      let flags = IFF_TUN | IFF_NO_PI;
+      if (options.queues > 1) flags |= IFF_MULTI_QUEUE;
+      if (vnetHdr) flags |= IFF_VNET_HDR;
+      if (queue === 0) flags |= IFF_TUN_EXCL;
       new DataView(request.buffer).setUint16(16, flags, true);
-      if (ffi.ioctl(fd, TUNSETIFF, ffi.addressOf(request)) < 0) throw ffi.error(`TUN device ${name}`);
+      if (ffi.ioctl(fd, TUNSETIFF, ffi.addressOf(request)) < 0) {
+        const error = ffi.error(`TUN device ${name}`);
+        if (queue !== 0 || error.errorName !== 'EBUSY') throw error;
+        throw new SystemError(`TUN device ${name}: there is a device of this name; give another with --tun`, 'EBUSY');
+      }
       name = Buffer.from(request.subarray(0, 16)).toString('latin1').replace(/\0.*$/s, '');
       if (!vnetHdr) continue;
       const wanted = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO_ECN;

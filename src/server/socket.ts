@@ -1,4 +1,4 @@
-import { chmodSync, chownSync, existsSync, unlinkSync } from 'node:fs';
+import { chmodSync, chownSync, lstatSync, unlinkSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { Packr } from 'msgpackr';
 import { ConfigError, SystemError } from '../errors.ts';
@@ -291,7 +291,9 @@ export async function serveCli(options: ServeOptions): Promise<{ close(): Promis
   const { path } = options;
   const group = options.group == null ? null : groupId(options.group);
   if (options.group != null && group === null) throw new ConfigError(`there is no group ${options.group}`);
-  if (existsSync(path)) {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (found !== undefined) {
+    if (!found.isSocket()) throw new SystemError(`${path} is there and is no socket; give another --socket`, 'EEXIST');
     // A socket that nobody answers is left over from a process that is gone.
     if (await answers(path))
       throw new SystemError(`another server answers on ${path}; give this one its own --socket`, 'EADDRINUSE');
