@@ -38,6 +38,8 @@ export class ProfileRadius {
   #closed = false;
   /** A server answered again after it was dead. */
   onAlive: (() => void) | null = null;
+  /** Sees every packet to and from a server; null: nobody looks. */
+  onPacket: ((server: RadiusServerOptions, inbound: boolean, octets: Uint8Array) => void) | null = null;
 
   constructor(log: Log, random: RandomSource) {
     this.#log = log;
@@ -128,6 +130,7 @@ export class ProfileRadius {
     });
     return new RadiusTransport(client, {
       tell: (action) => this.#tell(profile, kind, action),
+      packet: (server, inbound, octets) => this.onPacket?.(server, inbound, octets),
       failed: (server, error) =>
         this.#log('warning', 'radius-socket', { profile, kind, server: server.address, reason: error.message }),
     });

@@ -16,6 +16,8 @@ interface LaneSocket {
 export interface RadiusTransportEvents {
   /** A server is dead, alive again, or has begun to sign; a reply was dropped. */
   tell?(action: Extract<RadiusAction, { do: 'tell' }>): void;
+  /** A packet goes out, or has come; it is not judged yet. */
+  packet?(server: RadiusServerOptions, inbound: boolean, octets: Uint8Array): void;
   /** A socket failed; the requests on it time out. */
   failed?(server: RadiusServerOptions, error: Error): void;
 }
@@ -64,6 +66,7 @@ export class RadiusTransport {
   }
   #send(lane: Lane, octets: Uint8Array): void {
     const open = this.#sockets.get(lane) ?? this.#open(lane);
+    this.#events.packet?.(lane.server, false, octets);
     if (open.ready) open.socket.send(octets, (error) => error !== null && this.#events.failed?.(lane.server, error));
     else if (open.waiting.length < OPENING_MAX) open.waiting.push(octets);
   }
@@ -74,7 +77,10 @@ export class RadiusTransport {
     this.#sockets.set(lane, open);
     // Also "connection refused" of a server that is down: its requests time out as if nothing had been said.
     socket.on('error', (error) => this.#events.failed?.(lane.server, error));
-    socket.on('message', (octets) => this.#do((out) => this.client.receive(lane, octets, performance.now(), out)));
+    socket.on('message', (octets) => {
+      this.#events.packet?.(lane.server, true, octets);
+      this.#do((out) => this.client.receive(lane, octets, performance.now(), out));
+    });
     socket.bind({ port: 0, ...(sourceAddress === null ? {} : { address: sourceAddress }) }, () =>
       socket.connect(port, address, (error?: Error | null) => {
         if (error !== undefined && error !== null) return this.#events.failed?.(lane.server, error);

@@ -109,8 +109,6 @@ export class Lns {
   #stopping = false;
 
   constructor(config: LnsConfig, options: LnsOptions) {
-    if (config.tunnelGroups.length === 0)
-      throw new ConfigError('the configuration has no tunnel group at [edit services l2tp]');
     this.config = config;
     this.logging = new Logging({
       log: options.log,
@@ -160,6 +158,9 @@ export class Lns {
       now: () => this.#now(),
       wake: () => this.#settle(),
     });
+    this.aaa.servers.onPacket = (server, inbound, octets) => {
+      if (tracer?.active === true) tracer.radius(inbound, server, octets);
+    };
     this.subscribers = new Subscribers({
       config,
       plane: () => this.plane,
@@ -260,6 +261,8 @@ export class Lns {
       log('info', 'listening', { group: config.name, address, port });
     if (this.rungs.has('uring') && this.plane.uringState !== -1)
       this.rungs.lose('uring', systemError('io_uring', this.plane.uringState).errorName);
+    if (this.#gateways.count === 0)
+      log('warning', 'no-tunnel-group', { reason: 'nothing is served before [edit services l2tp] has one' });
     log('notice', 'ready', {
       gateways: this.#gateways.count,
       shards,

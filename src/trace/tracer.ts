@@ -10,6 +10,7 @@ import type { LogDirectory } from './directory.ts';
 import type { RotatingFile } from './file.ts';
 import { maskControl, maskPpp } from './mask.ts';
 import { pcapngHead, pcapngPacket } from './pcapng.ts';
+import { radiusText, radiusUser } from './radius.ts';
 
 /** Where a packet was, or is going to. */
 export interface TracedPacket {
@@ -173,11 +174,16 @@ export class Tracer {
     octets.set(whole, 8);
     this.#packet(packet, octets, 'ppp');
   }
-  /** An exchange with a RADIUS server, in words without secrets. */
-  radius(inbound: boolean, text: string): void {
+  /** A RADIUS packet to or from a server. A user filter sees the requests: answers do not name the user. */
+  radius(inbound: boolean, server: { readonly address: string; readonly port: number }, octets: Uint8Array): void {
     const config = this.#config;
     if (config === null || !this.#asks(config, inbound, 'radius')) return;
-    if (config.userName === null) this.#write(`radius ${inbound ? 'rx' : 'tx'} ${text}`);
+    if (config.userName !== null && radiusUser(octets) !== config.userName) return;
+    const [first, ...attributes] = radiusText(octets);
+    const detail = detailOf(config.debugLevel);
+    if (detail === 'errors') return;
+    const line = `radius ${inbound ? 'rx' : 'tx'} ${server.address}:${server.port}  ${first}`;
+    this.#write([line, ...(detail === 'summary' ? [] : attributes)].join('\n'));
   }
 
   #asks({ flags, protocols }: TraceConfig, inbound: boolean, protocol: 'l2tp' | 'ppp' | 'radius' | 'udp'): boolean {

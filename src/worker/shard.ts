@@ -143,7 +143,7 @@ class Shard {
     // emulator's tunnels may belong to different shards there.
     const runs = task.traffic === null ? layout.RUNS_PEER : layout.RUNS_TUNNEL;
     this.#wasm.transmitOptions(task.segmentation ? runs : layout.RUNS_NONE, task.sockets.length === 0 ? 1 : 0);
-    if (task.listens.length > 0) this.#wasm.receivePrepare(task.gro ? 1 : 0);
+    if (task.sockets.length > 0) this.#wasm.receivePrepare(task.gro ? 1 : 0);
     if (task.vnetHdr) this.#wasm.offloadOptions(1, task.uso ? 1 : 0);
     if (task.traffic !== null)
       this.#wasm.trafficOptions(

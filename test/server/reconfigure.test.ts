@@ -129,6 +129,14 @@ test('deactivating [edit services l2tp] as a whole ends all; its return lets eve
   await carries(pair, await dialled(pair, '127.0.0.2'));
 });
 
+test('a server without a tunnel group starts, and serves the first that it gets', async (t) => {
+  const pair = await pairOf(t, { east: null, west: null });
+  assert.deepEqual(pair.lns.listening, []);
+  assert.ok(pair.events.some(({ event }) => event === 'no-tunnel-group'));
+  await pair.change(configuration());
+  await carries(pair, await dialled(pair, '127.0.0.1', { tunnels: 2 }));
+});
+
 test('a gateway without a group refuses with StopCCN 6, and serves the next group that has its address', async (t) => {
   const pair = await pairOf(t);
   const before = pair.gateway('127.0.0.1');

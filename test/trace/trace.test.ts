@@ -357,6 +357,32 @@ test('tshark opens the capture of a services interface; no password is in it, no
   assert.ok(rows.some(([, , name, password]) => name === 'kim' && /^\*+$/.test(password!)));
 });
 
+test('RADIUS packets are traced in words; what is hidden on the wire stays hidden', async (t) => {
+  const access = 'radius-server 127.0.0.1 { port 1; secret "geheim-radius"; timeout 1; retry 1; }';
+  const users = 'authentication-order radius;';
+  const directory = join(folder(t), 'log');
+  const text = configuration({ users, access, client: 'shared-secret "test secret"; ppp-authentication pap;' }).replace(
+    'services { l2tp {',
+    'services { l2tp { traceoptions { flag protocol; filter { protocol radius; } debug-level detail; }',
+  );
+  const pair = await Pair.start(text, { logDirectory: directory });
+  t.after(() => pair.close());
+  const lac = await pair.dial({ user: 'kim', password: 'geheim-kim', methods: ['pap'] });
+  const read = (): string => {
+    try {
+      return readFileSync(join(directory, 'l2tpd'), 'utf8');
+    } catch {
+      return '';
+    }
+  };
+  await pair.until(() => read().includes('Access-Request'));
+  await lac.stop();
+  assert.match(read(), /^\w{3} .* radius tx 127\.0\.0\.1:1 {2}Access-Request id \d+ length \d+$/m);
+  assert.match(read(), /^ {10}User-Name: "kim"$/m);
+  assert.match(read(), /^ {10}User-Password: \(hidden\)$/m);
+  assert.doesNotMatch(read(), /geheim|l2tp|LCP/);
+});
+
 test('a trace of a services interface is of that interface alone', async (t) => {
   const { pair, directory, read } = await tracing(t, 'interfaces sp-0/1/0 { flag all; debug-level extensive; }');
   await session(pair, 'kim');
