@@ -46,7 +46,7 @@ function mergeInto(
     if (differs(was, there)) clash(there);
     else target.remove(there);
   }
-  let added = false;
+  const added: ConfigNode[] = [];
   for (const own of mine.children) {
     const was = base?.find(own.statement, own.key) ?? null;
     if (was !== null && !differs(was, own)) continue;
@@ -59,7 +59,7 @@ function mergeInto(
         if (choice !== undefined && target.children.some((one) => one.statement.choice === choice)) clash(own);
         else {
           target.add(own.clone());
-          added = true;
+          added.push(own);
         }
       }
       continue;
@@ -75,7 +75,8 @@ function mergeInto(
     if (own.comment !== (was?.comment ?? null)) there.comment = own.comment;
     mergeInto(was, own, there, [...path, own], conflicts);
   }
-  if (added || reordered(base, mine)) keepOrder(base, mine, target);
+  if (reordered(base, mine)) keepOrder(mine, target);
+  else if (added.length > 0) placeAdded(mine, added, target);
 }
 /** Did I put the entries in another order? */
 function reordered(base: ConfigNode | null, mine: ConfigNode): boolean {
@@ -89,9 +90,8 @@ function reordered(base: ConfigNode | null, mine: ConfigNode): boolean {
   }
   return false;
 }
-/** My order, and theirs where I have none. */
-function keepOrder(base: ConfigNode | null, mine: ConfigNode, target: ConfigNode): void {
-  if (!reordered(base, mine)) return;
+/** My order; what only they have comes behind. */
+function keepOrder(mine: ConfigNode, target: ConfigNode): void {
   const place = new Map<ConfigNode, number>();
   mine.children.forEach((own, i) => {
     const there = target.find(own.statement, own.key);
@@ -99,4 +99,24 @@ function keepOrder(base: ConfigNode | null, mine: ConfigNode, target: ConfigNode
   });
   const rank = target.children.map((child, i) => ({ child, at: place.get(child) ?? mine.children.length + i }));
   target.children = rank.sort((a, b) => a.at - b.at).map((one) => one.child);
+}
+/** What I added stands behind the same neighbour as with me; where that is the first, in front of the next one. */
+function placeAdded(mine: ConfigNode, added: readonly ConfigNode[], target: ConfigNode): void {
+  const fresh = new Set(added.map((own) => target.find(own.statement, own.key)!));
+  const behind = new Map<ConfigNode | null, ConfigNode[]>();
+  let neighbour: ConfigNode | null = null;
+  for (const own of mine.children) {
+    const there = target.find(own.statement, own.key);
+    if (there === null) continue;
+    if (!fresh.has(there)) neighbour = there;
+    else if (behind.has(neighbour)) behind.get(neighbour)!.push(there);
+    else behind.set(neighbour, [there]);
+  }
+  const order = [...(behind.get(null) ?? [])];
+  for (const child of target.children) {
+    if (fresh.has(child)) continue;
+    order.push(child);
+    for (const one of behind.get(child) ?? []) order.push(one);
+  }
+  target.children = order;
 }

@@ -32,7 +32,8 @@ async function kill(file: string, random: () => number): Promise<number> {
     errors += text;
   });
   const closed = once(child, 'close');
-  await Promise.race([once(child.stdout, 'data'), closed]);
+  for (let first = false; !first && child.exitCode === null; first = /^\d+$/m.test(out))
+    await Promise.race([once(child.stdout, 'data'), closed]);
   await new Promise((resolve) => setTimeout(resolve, random() * MOMENT_MS));
   child.kill('SIGKILL');
   await closed;
