@@ -7,10 +7,13 @@ import { ConfigurationStore } from '../config/store.ts';
 import type { LnsConfig } from '../config/types.ts';
 import { ConfigError } from '../errors.ts';
 import { userName } from '../io/credentials.ts';
+import { KernelEcho } from '../io/echo.ts';
+import { openFfi } from '../io/ffi.ts';
 import { userOf } from '../operate/access.ts';
 import { StoreAccess } from '../operate/configuration.ts';
 import { OperatorConversation } from '../operate/conversation.ts';
 import { Operator } from '../operate/operator.ts';
+import type { Processes } from '../operate/types.ts';
 import { platformByName } from '../platform/platform.ts';
 import { Lns, type NetBackEnd } from '../server/lns.ts';
 import { type Log, lineLog } from '../server/log.ts';
@@ -87,6 +90,16 @@ function forwarding(): boolean {
   }
 }
 
+/** What `restart` of operational mode can begin anew. */
+const serverProcesses = (server: Lns): Processes => ({
+  names: [{ name: 'l2tpd-service', help: 'L2TP services: every tunnel ends, and LACs set theirs up anew' }],
+  restart: async () => {
+    const ids = [...server.tunnels.keys()];
+    for (const id of ids) server.clearTunnel(id);
+    return `L2TP services restarted, ${ids.length} ${ids.length === 1 ? 'tunnel' : 'tunnels'} closed`;
+  },
+});
+
 /** Runs until SIGTERM or SIGINT, which end every tunnel with a StopCCN. */
 export async function run(file: string, options: RunOptions): Promise<void> {
   if (readConfig(file, options.platform) === null)
@@ -129,6 +142,7 @@ export async function run(file: string, options: RunOptions): Promise<void> {
     accountingDirectory: options.accountingSpool ?? defaultSpool(config),
   });
   const socketPath = options.socket ?? config.system.socketPath ?? defaultSocketPath();
+  const ffi = options.portable === true ? null : openFfi();
   const operator = new Operator({
     lns: server,
     get hostName() {
@@ -140,6 +154,8 @@ export async function run(file: string, options: RunOptions): Promise<void> {
     logs: server.logging.files ?? undefined,
     pics: server.services,
     switchover: server.services,
+    echo: ffi !== null && options.net === 'tun' ? new KernelEcho(ffi) : undefined,
+    processes: serverProcesses(server),
   });
   let started: () => void;
   const ready = new Promise<void>((resolve) => {

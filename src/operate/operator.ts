@@ -1,5 +1,6 @@
 import { CONFIGURATION_COMMANDS } from './commands/configuration.ts';
 import { L2TP_COMMANDS } from './commands/l2tp.ts';
+import { RADIUS_COMMANDS } from './commands/radius.ts';
 import { ROUTER_COMMANDS } from './commands/router.ts';
 import { TERMINAL_COMMANDS } from './commands/terminal.ts';
 import { leaf, renderJson, renderXml } from './element.ts';
@@ -23,6 +24,10 @@ const WORD_HELP: WordHelp = {
   'set cli': 'Set CLI properties',
   show: 'Show system information',
   'show chassis': 'Show chassis information',
+  'show chassis fpc': 'Show Flexible PIC Concentrator information',
+  'show services l2tp radius': 'Show RADIUS servers',
+  'show services l2tp radius accounting': 'Show RADIUS accounting servers',
+  'show services l2tp radius authentication': 'Show RADIUS authentication servers',
   'show services': 'Show services information',
   'show services l2tp': 'Show L2TP information',
   'show system': 'Show system information',
@@ -67,6 +72,7 @@ const HELP_COMMANDS: readonly Command[] = [
 const ALL_COMMANDS = [
   ...CONFIGURATION_COMMANDS,
   ...L2TP_COMMANDS,
+  ...RADIUS_COMMANDS,
   ...ROUTER_COMMANDS,
   ...TERMINAL_COMMANDS,
   ...HELP_COMMANDS,

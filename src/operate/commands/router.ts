@@ -205,6 +205,36 @@ const picRequest = (online: boolean): Command => ({
   },
 });
 
+/** FPCs and their PICs: what is fitted, and what is switched off. */
+function picStatus(target: OperationalTarget, slot: string | undefined): Element[] {
+  const { platform, pics } = target;
+  const fitted = new Map(
+    platform.fpcs.map(({ fpc, board }) => [fpc, { description: board.description, pics: new Map<number, string>() }]),
+  );
+  for (const board of hardware({ ...target, pics: undefined }).parts) {
+    const fpc = fitted.get(Number(/^FPC (\d+)$/.exec(board.name)?.[1]));
+    for (const part of board.parts) fpc?.pics.set(Number(/\d+$/.exec(part.name)?.[0]), part.description);
+  }
+  return [...fitted]
+    .filter(([fpc]) => slot === undefined || Number(slot) === fpc)
+    .map(([fpc, { description, pics: parts }]) =>
+      node('fpc', [
+        leaf('slot', fpc),
+        leaf('state', 'Online'),
+        leaf('description', description),
+        ...[...parts]
+          .sort(([a], [b]) => a - b)
+          .map(([pic, type]) =>
+            node('pic', [
+              leaf('pic-slot', pic),
+              leaf('pic-state', pics!.offline.has(`sp-${fpc}/${pic}/0`) ? 'Offline' : 'Online'),
+              leaf('pic-type', type),
+            ]),
+          ),
+      ]),
+    );
+}
+
 /** The router around the L2TP services. */
 export const ROUTER_COMMANDS: readonly Command[] = [
   {
@@ -280,6 +310,28 @@ export const ROUTER_COMMANDS: readonly Command[] = [
         text: hardwareText,
       };
     },
+  },
+  {
+    words: 'show chassis fpc pic-status',
+    help: 'Show status of PICs',
+    privilege: 'view',
+    needs: 'pics',
+    positional: { name: 'slot', help: 'FPC slot', value: SLOT, optional: true },
+    run: (args, { target }) => ({
+      elements: [node('fpc-information', picStatus(target, args.get('slot')), { 'junos:style': 'pic-style' })],
+      text: function* (reply) {
+        for (const information of reply)
+          for (const fpc of information.children ?? []) {
+            const top = new Fields(fpc);
+            yield `Slot ${top.text('slot').padEnd(4)}${top.text('state').padEnd(13)}${top.text('description')}`;
+            for (const pic of fpc.children ?? []) {
+              if (pic.name !== 'pic') continue;
+              const fields = new Fields(pic);
+              yield `  PIC ${fields.text('pic-slot')}  ${fields.text('pic-state').padEnd(13)}${fields.text('pic-type')}`;
+            }
+          }
+      },
+    }),
   },
   picRequest(true),
   picRequest(false),
