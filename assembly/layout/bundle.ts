@@ -125,6 +125,8 @@ export const MP_BEGIN: u32 = 0x80;
 export const MP_END: u32 = 0x40;
 /** Silence after which a member link no longer holds M back, ms (section 4.1: a link idle timer). */
 export const LINK_IDLE: u32 = 1000;
+/** A link that has joined is sent nothing until the peer has sent by it, or this long, ms, where another link can. */
+export const LINK_GRACE: u32 = 500;
 /** Late fragments in a row after which the peer is taken to have started anew. */
 export const MP_LATE_RUN_MAX: u32 = 128;
 /** How often waiting bundles are looked at, ms. */

@@ -11,7 +11,7 @@ import { DROP_NOT_UP, DROP_FRAGMENTS, TOTAL_MP_TX_FRAGMENTS, TOTAL_MP_TX_PACKETS
 import { SESSION_ROW_SIZE, SESSION_GENERATION, SESSION_ACTION, SESSION_TARGET, ACTION_BUNDLE } from "../layout/session";
 import {
   BUNDLE_ROW_SIZE, BUNDLE_OWNER_SHARD, BUNDLE_FLAGS, BUNDLE_TX_SHORT, BUNDLE_FRAGMENT_THRESHOLD, BUNDLE_LINKS, BUNDLE_NEXT_SEQUENCE, BUNDLE_MRU, BUNDLE_TX_FRAGMENTS, BUNDLE_TX_PACKETS,
-  BUNDLE_LINK_STATES, LINK_SIZE, LINK_SESSION, LINK_GENERATION, LINK_NS_PER_256, LINK_MRU, LINK_BUSY_UNTIL, MP_BEGIN, MP_END,
+  BUNDLE_LINK_STATES, LINK_SIZE, LINK_SESSION, LINK_GENERATION, LINK_NS_PER_256, LINK_MRU, LINK_BUSY_UNTIL, LINK_LAST_HEARD, LINK_GRACE, BUNDLE_HEARD, MP_BEGIN, MP_END,
 } from "../layout/bundle";
 
 /** Fragments of one packet: what the transmit lists have room for. */
@@ -74,6 +74,8 @@ function pick(bundle: u32, row: u32, octets: u32): u32 {
   let best: u32 = 0;
   let bestState: u32 = 0;
   let bestAt: u64 = ~<u64>0;
+  let bestDone: u64 = 0;
+  const heard = load<u32>(bundle + BUNDLE_HEARD);
   for (let links = load<u32>(bundle + BUNDLE_LINKS); links; links &= links - 1) {
     const link = ctz(links);
     const state = bundle + BUNDLE_LINK_STATES + link * LINK_SIZE;
@@ -82,11 +84,14 @@ function pick(bundle: u32, row: u32, octets: u32): u32 {
     if (load<u64>(session + SESSION_ACTION) != (<u64>row << 32 | ACTION_BUNDLE) || load<u32>(session + SESSION_GENERATION) != load<u32>(state + LINK_GENERATION)) continue;
     if (load<u32>(state + LINK_MRU) < octets) continue;
     const done = max(load<u64>(state + LINK_BUSY_UNTIL), clock) + (<u64>octets * load<u32>(state + LINK_NS_PER_256) >>> 8);
-    if (done >= bestAt) continue;
-    bestAt = done;
+    // The peer may still be making the link a member: what it cannot place yet is lost.
+    const late: u64 = heard & 1 << link || now - load<u32>(state + LINK_LAST_HEARD) >= LINK_GRACE ? 0 : <u64>1 << 62;
+    if (done + late >= bestAt) continue;
+    bestAt = done + late;
+    bestDone = done;
     best = session;
     bestState = state;
   }
-  if (best) store<u64>(bestState + LINK_BUSY_UNTIL, bestAt);
+  if (best) store<u64>(bestState + LINK_BUSY_UNTIL, bestDone);
   return best;
 }

@@ -142,6 +142,23 @@ test('a link that left, or whose row is another session by now, is sent nothing;
   assert.equal(path.sent().length, 0);
   assert.equal(path.counter(layout.DROP_NOT_UP), 1);
 });
+test('a link that has just joined is sent nothing until the peer has sent by it, or for half a second', () => {
+  const { path, bundle } = make({ links: 1 });
+  bundle.receive(0, true, true, 0, new Uint8Array(0));
+  const link = bundle.join(1, 0x300, { speedBps: 0, peerMru: 1500, pfc: true });
+  const packets = (): number => path.tables.sessionCounters(bundle.links[link]!.row).txPackets;
+  for (let n = 0; n < 4; n++) path.down(packetOf(100, n));
+  path.wasm.setNow(path.now + 499);
+  path.down(packetOf(100));
+  assert.equal(packets(), 0);
+  path.wasm.setNow(path.now + 500);
+  for (let n = 0; n < 4; n++) path.down(packetOf(100, n));
+  assert.ok(packets() > 0);
+  const second = bundle.join(1, 0x301, { speedBps: 0, peerMru: 1500, pfc: true });
+  bundle.receive(second, true, true, 1, new Uint8Array(0));
+  for (let n = 0; n < 4; n++) path.down(packetOf(100, n));
+  assert.ok(path.tables.sessionCounters(bundle.links[second]!.row).txPackets > 0);
+});
 test('a frame of the main thread goes by the multilink procedure', () => {
   const { path, bundle } = make({ links: 1 });
   const frame = new Uint8Array([0x80, 0x21, 1, 1, 0, 10, 3, 6, 100, 64, 255, 1]);
