@@ -83,4 +83,7 @@ export const TOTAL_MP_TX_FRAGMENTS: u32 = 82;
 export const TOTAL_MP_TX_PACKETS: u32 = 83;
 /** Fragments and packets handed to the shard that owns their bundle. */
 export const TOTAL_PEER_SENT: u32 = 84;
+/** Packets copied for a capture, and those for which there was no room. */
+export const TOTAL_TAPPED: u32 = 90;
+export const TOTAL_TAP_LOST: u32 = 91;
 export const SHARD_COUNTERS_SIZE: u32 = 128 * 8;

@@ -220,6 +220,8 @@ export const RECORD_LINK_JOIN: u32 = 7;
 export const RECORD_LINK_LEAVE: u32 = 8;
 /** The bundle ends: its owner lets go of the row. */
 export const RECORD_BUNDLE_END: u32 = 9;
+/** A copy of an IP packet for a capture; row = session or network row of a bundle, aux = 1 from the client, 0 towards it. */
+export const RECORD_TAP: u32 = 10;
 export const JOIN_SESSION: u32 = 0;
 export const JOIN_GENERATION: u32 = 4;
 export const JOIN_NS_PER_256: u32 = 8;

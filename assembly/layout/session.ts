@@ -114,6 +114,8 @@ export const SESSION_RX_NS_VALID: u32 = 16;
 export const SESSION_UP: u32 = 32;
 /** The network row of a bundle: it has no call of its own. */
 export const SESSION_BUNDLE_NETWORK: u32 = 64;
+/** A capture wants a copy of every IP packet. */
+export const SESSION_TAPPED: u32 = 128;
 
 /** Late data messages in a row after which the peer is taken to have started anew. */
 export const LATE_RUN_MAX: u32 = 32;

@@ -3,12 +3,13 @@ import { be16, setBe16, checksum, complement } from "./octets";
 import { drop, dropTx, countTx, count } from "./count";
 import { encapPacket } from "./encap";
 import { transmitSlot } from "./transmit";
+import { tapPacket } from "./tap";
 import { mpPacket } from "../mp/send";
 import { findAddress, MAPPED_LOW } from "../table/addresses";
 import { sessions } from "../state";
 import { deliverOwn } from "./icmp";
 import { DROP_NO_ROUTE, DROP_CORE_IP, DROP_TOO_BIG, DROP_FRAGMENTS, DROP_NOT_UP, TOTAL_ACCEPTED, TOTAL_ACCEPTED_OCTETS, TOTAL_FRAGMENTED } from "../layout/drop";
-import { SESSION_ROW_SIZE, SESSION_PEER_MRU, SESSION_ACTION, ACTION_DELIVER, ACTION_MULTILINK } from "../layout/session";
+import { SESSION_ROW_SIZE, SESSION_PEER_MRU, SESSION_ACTION, SESSION_FLAGS, SESSION_TAPPED, ACTION_DELIVER, ACTION_MULTILINK } from "../layout/session";
 import { ADDRESS_CARRIER } from "../layout/address";
 
 const DONT_FRAGMENT: u32 = 0x4000;
@@ -33,6 +34,7 @@ export function acceptPacket(ptr: u32, len: u32, instance: u32): void {
 export function sendPacket(session: u32, ptr: u32, len: u32): void {
   const action = load<u32>(session + SESSION_ACTION);
   if (action != ACTION_DELIVER && action != ACTION_MULTILINK) return dropTx(DROP_NOT_UP, session);
+  if (load<u32>(session + SESSION_FLAGS) & SESSION_TAPPED) tapPacket(session, ptr, len, 0);
   const mru = load<u32>(session + SESSION_PEER_MRU);
   if (len > mru) return sendTooBig(session, ptr, len, mru);
   send(session, action, ptr, len);

@@ -78,6 +78,8 @@ export const TOTALS: Record<TotalName, string> = {
   TOTAL_MP_TX_FRAGMENTS: 'mpTxFragments',
   TOTAL_MP_TX_PACKETS: 'mpTxPackets',
   TOTAL_PEER_SENT: 'peerSent',
+  TOTAL_TAPPED: 'tapped',
+  TOTAL_TAP_LOST: 'tapLost',
 };
 
 /** [index in a shard's block, counter, sentence], in the order of the layout. */

@@ -284,6 +284,12 @@ export class Tables {
     Atomics.sub(this.#words, (this.#sessionAt(row) + layout.SESSION_PUNT_PENDING) >>> 2, 1);
   }
 
+  /** A capture wants a copy of every IP packet of a session, or of a bundle (its network row); or no longer. */
+  setTap(row: number, on: boolean): void {
+    const at = (this.#sessionAt(row) + layout.SESSION_FLAGS) >>> 2;
+    if (on) Atomics.or(this.#words, at, layout.SESSION_TAPPED);
+    else Atomics.and(this.#words, at, ~layout.SESSION_TAPPED);
+  }
   /** LCP is Opened: Echo-Requests are answered on the path with our magic number; null: no longer. */
   setEcho(row: number, localMagic: number | null): void {
     const at = this.#sessionAt(row);

@@ -125,6 +125,7 @@ export class Lns {
             tunnels: this.#tunnels,
             plane: () => this.plane,
             byRow: (row) => this.subscribers.byRow(row),
+            bundleByRow: (row) => this.subscribers.bundles.byNetworkRow(row),
             picOf: (serviceInterface) => this.services.picOf(serviceInterface),
           });
     this.#ffi = options.portable === true ? null : openFfi();
@@ -172,6 +173,9 @@ export class Lns {
       md5: (...parts) => this.#crypto.md5(...parts),
       log: this.logging.log,
       routes: () => this.#routes,
+      networkUp: (end) => {
+        if (this.#traces?.active) this.#traces.tap(end);
+      },
       now: () => this.#now(),
       disconnect: (call, resultCode, errorCode, message) => this.#disconnect(call, resultCode, errorCode, message),
       linkInfo: (call, accm) =>
@@ -234,6 +238,7 @@ export class Lns {
               if (this.#traces?.active) this.#traces.ppp(true, row, frame);
               this.subscribers.frame(row, frame);
             }),
+          tapped: (row, packet, inbound) => this.#traces?.data(inbound, row, packet),
           injected: (row, frame) => {
             if (this.#traces?.active) this.#traces.ppp(false, row, frame);
           },
@@ -346,6 +351,7 @@ export class Lns {
         this.logging.configure(next);
         this.aaa.configure(next);
         this.services.configure(next);
+        for (const end of this.subscribers.ends()) if (end.up) this.#traces?.tap(end);
       },
       gateways: this.#gateways,
       tunnels: this.#tunnels,

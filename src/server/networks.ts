@@ -24,6 +24,8 @@ export interface NetworksOptions {
   readonly config: LnsConfig;
   readonly log: Log;
   readonly routes: () => HostRoutes | null;
+  /** A session or bundle is up. */
+  up?(end: NetworkEnd): void;
   /** A session or bundle is up, or down. */
   changed(end: NetworkEnd, up: boolean): void;
 }
@@ -146,6 +148,7 @@ export class Networks {
     stack.members.push(end);
     stack.since = end.upDate;
     this.#options.routes()?.change(end.address, 1);
+    this.#options.up?.(end);
     this.#options.log('info', end.kind === 'bundle' ? 'bundle-up' : 'session-up', {
       ...end.logFields,
       user: end.userName,

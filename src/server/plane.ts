@@ -38,6 +38,8 @@ export interface PlaneOptions {
 export interface PlaneEvents {
   /** A PPP frame, from its protocol field on, of the session in `row`. */
   frame(row: number, frame: Uint8Array): void;
+  /** A copy of an IP packet of the session or bundle in `row` (`Tables.setTap`). */
+  tapped?(row: number, packet: Uint8Array, inbound: boolean): void;
   /** A PPP frame that `inject` was given for the session in `row`. */
   injected?(row: number, frame: Uint8Array): void;
   /** A control message that came by a data socket. `sockaddr`: of its sender. */
@@ -247,6 +249,9 @@ export class Plane {
         if (head.kind === layout.RECORD_PPP) {
           this.tables.puntTaken(head.row);
           if (this.tables.sessionGeneration(head.row) === head.generation) events.frame(head.row, payload);
+        } else if (head.kind === layout.RECORD_TAP) {
+          if (this.tables.sessionGeneration(head.row) === head.generation)
+            events.tapped?.(head.row, payload, head.aux === 1);
         } else if (head.kind === layout.RECORD_CONTROL)
           events.control(payload.subarray(layout.SOCKADDR_SIZE), payload.subarray(0, layout.SOCKADDR_SIZE), head.aux);
       }

@@ -36,6 +36,8 @@ export interface SubscribersOptions {
   readonly log: Log;
   readonly routes: () => HostRoutes | null;
   readonly now: () => number;
+  /** A session or bundle is up. */
+  networkUp?(end: NetworkEnd): void;
   /** Ends a call with CDN. */
   disconnect(call: Call, resultCode: number, errorCode: number, message: string): void;
   /** Section 6.14: the LAC learns the ACCM that was negotiated over its head. */
@@ -62,7 +64,13 @@ export class Subscribers {
     const { config, plane, log, now, routes } = options;
     this.#config = config;
     this.#multilink = multilinkOffer(config.hostName ?? hostname(), options.multilink);
-    this.networks = new Networks({ config, log, routes, changed: (end, up) => this.#networkChanged(end, up) });
+    this.networks = new Networks({
+      config,
+      log,
+      routes,
+      changed: (end, up) => this.#networkChanged(end, up),
+      up: (end) => options.networkUp?.(end),
+    });
     this.bundles = new Bundles({
       plane,
       networks: this.networks,

@@ -1,6 +1,6 @@
-import type { TracedPacket, Tracer } from '../trace/tracer.ts';
+import type { DataHeader, TracedPacket, Tracer } from '../trace/tracer.ts';
 import type { PeerAddress } from '../wire/address.ts';
-import type { Call, Gateway, LnsTunnel } from './call.ts';
+import type { Call, Gateway, LnsTunnel, NetworkEnd } from './call.ts';
 import type { Plane } from './plane.ts';
 
 export interface ServerTracesOptions {
@@ -9,6 +9,8 @@ export interface ServerTracesOptions {
   readonly plane: () => Plane;
   /** The session in a row. */
   readonly byRow: (row: number) => Call | undefined;
+  /** The bundle whose network row it is. */
+  readonly bundleByRow: (row: number) => NetworkEnd | undefined;
   /** The services PIC behind a group's services interface; null where none works. */
   readonly picOf: (serviceInterface: string) => string | null;
 }
@@ -41,11 +43,29 @@ export class ServerTraces {
   ppp(inbound: boolean, row: number, frame: Uint8Array): void {
     const call = this.#options.byRow(row);
     if (call === undefined) return;
-    const { info } = call.tunnel;
-    const header = inbound
-      ? { tunnelId: info.tunnelId, sessionId: call.sessionId }
-      : { tunnelId: info.peerTunnelId, sessionId: call.peerSessionId };
-    this.#options.tracer.ppp(this.#packet(inbound, call.gateway, info.peer, call), header, frame);
+    const packet = this.#packet(inbound, call.gateway, call.tunnel.info.peer, call);
+    this.#options.tracer.ppp(packet, headerOf(call, inbound), frame);
+  }
+  /** An IP packet of a session or bundle that is tapped. */
+  data(inbound: boolean, row: number, packet: Uint8Array): void {
+    const call = this.#options.byRow(row);
+    const end = call ?? this.#options.bundleByRow(row);
+    if (end === undefined) return;
+    const pic = this.#options.picOf(end.group.serviceInterface);
+    if (pic === null) return;
+    if (call === undefined) this.#options.tracer.bundleData(pic, inbound, packet);
+    else
+      this.#options.tracer.data(
+        this.#packet(inbound, call.gateway, call.tunnel.info.peer, call),
+        headerOf(call, inbound),
+        packet,
+      );
+  }
+  /** Has the path copy an end's packets where a capture wants them, and no longer where none does. */
+  tap(end: NetworkEnd): void {
+    if (end.carrier === 0) return;
+    const pic = this.#options.picOf(end.group.serviceInterface);
+    this.#options.plane().tables.setTap(end.carrier, pic !== null && this.#options.tracer.wantsData(pic));
   }
   #packet(inbound: boolean, gateway: Gateway, peer: PeerAddress, session: Call | null): TracedPacket {
     return {
@@ -98,6 +118,12 @@ export class ServerTraces {
     this.#options.tracer.event('warning', 'discarded', { reason, peer: `${source.address}:${source.port}` });
   }
 }
+
+/** IDs of a data message from the LAC, or to it. */
+const headerOf = ({ tunnel, sessionId, peerSessionId }: Call, inbound: boolean): DataHeader =>
+  inbound
+    ? { tunnelId: tunnel.info.tunnelId, sessionId }
+    : { tunnelId: tunnel.info.peerTunnelId, sessionId: peerSessionId };
 
 /** The session that a control message names: a received one our Session ID, a sent one the peer's. */
 function callOf(tunnel: LnsTunnel | undefined, inbound: boolean, sessionId: number): Call | null {

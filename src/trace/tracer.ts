@@ -165,14 +165,26 @@ export class Tracer {
   ppp(packet: TracedPacket, header: DataHeader, frame: Uint8Array): void {
     const masked = maskPpp(frame);
     const whole = masked[0] === 0xff && masked[1] === 0x03 ? masked : Buffer.concat([ADDRESS_AND_CONTROL, masked]);
-    const octets = new Uint8Array(8 + whole.length);
-    const view = new DataView(octets.buffer);
-    view.setUint16(0, 0x4002);
-    view.setUint16(2, octets.length);
-    view.setUint16(4, header.tunnelId);
-    view.setUint16(6, header.sessionId);
-    octets.set(whole, 8);
-    this.#packet(packet, octets, 'ppp');
+    this.#packet(packet, dataMessage(header, whole), 'ppp');
+  }
+  /** Does a capture of the services interface want the packets of clients? */
+  wantsData(pic: string): boolean {
+    return this.#dumps.has(pic) && this.#config?.interfaces.get(pic)?.debugLevel === 'extensive';
+  }
+  /** An IP packet of a session, for the capture of its services interface. */
+  data({ inbound, peer, local, pic }: TracedPacket, header: DataHeader, ip: Uint8Array): void {
+    const dump = pic === null || !this.wantsData(pic) ? undefined : this.#dumps.get(pic);
+    if (dump === undefined) return;
+    const message = dataMessage(header, Buffer.concat([PPP_HEAD_IPV4, ip]));
+    const packet = udpPacket(inbound ? peer : local, inbound ? local : peer, message);
+    dump.write(pcapngPacket(packet, this.#timeNs(), inbound));
+  }
+  /** An IP packet of a bundle, which no one data message carries: it stands alone. */
+  bundleData(pic: string, inbound: boolean, ip: Uint8Array): void {
+    if (this.wantsData(pic)) this.#dumps.get(pic)?.write(pcapngPacket(ip, this.#timeNs(), inbound));
+  }
+  #timeNs(): bigint {
+    return BigInt(this.#clock().getTime()) * 1_000_000n;
   }
   /** A RADIUS packet to or from a server. A user filter sees the requests: answers do not name the user. */
   radius(inbound: boolean, server: { readonly address: string; readonly port: number }, octets: Uint8Array): void {
@@ -208,7 +220,7 @@ export class Tracer {
     const asDatagram = !asked && this.#asks(config, inbound, 'udp');
     if (detail === 'none' && dump === undefined && !asDatagram) return;
     const ip = udpPacket(inbound ? peer : local, inbound ? local : peer, octets);
-    const timeNs = BigInt(this.#clock().getTime()) * 1_000_000n;
+    const timeNs = this.#timeNs();
     dump?.write(pcapngPacket(ip, timeNs, inbound));
     const way = inbound ? 'rx' : 'tx';
     if (detail === 'none') {
@@ -275,6 +287,19 @@ export class Tracer {
 }
 
 const ADDRESS_AND_CONTROL = new Uint8Array([0xff, 0x03]);
+const PPP_HEAD_IPV4 = new Uint8Array([0xff, 0x03, 0x00, 0x21]);
+
+/** A data message with Length (RFC 2661 section 3.1). */
+function dataMessage({ tunnelId, sessionId }: DataHeader, frame: Uint8Array): Uint8Array {
+  const octets = new Uint8Array(8 + frame.length);
+  const view = new DataView(octets.buffer);
+  view.setUint16(0, 0x4002);
+  view.setUint16(2, octets.length);
+  view.setUint16(4, tunnelId);
+  view.setUint16(6, sessionId);
+  octets.set(frame, 8);
+  return octets;
+}
 
 function detailOf(level: TraceConfig['debugLevel']): Detail {
   if (level === 'packet-dump') return 'dump';

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
 import fc from 'fast-check';
+import { Decoder } from '../../src/decode/decode.ts';
 import { CaptureReader } from '../../src/decode/pcap.ts';
 import type { LacProfile } from '../../src/emulator/lac.ts';
 import { LogDirectory } from '../../src/trace/directory.ts';
@@ -355,6 +356,34 @@ test('tshark opens the capture of a services interface; no password is in it, no
   const protocols = new Set(rows.map(([, protocol]) => protocol).filter(Boolean));
   for (const protocol of ['0xc021', '0xc023', '0x8021']) assert.ok(protocols.has(protocol), [...protocols].join());
   assert.ok(rows.some(([, , name, password]) => name === 'kim' && /^\*+$/.test(password!)));
+});
+
+test('debug-level extensive captures the packets of clients too; the path copies none once it is off', async (t) => {
+  const dumping = (level: string): string => `interfaces sp-1/2/0 { flag packet-dump; debug-level ${level}; }`;
+  const { pair, directory } = await tracing(t, dumping('error'));
+  const lac = await pair.dial({ user: 'kim', password: 'geheim-kim', tunnels: 2 });
+  assert.equal((await lac.settled(8000)).sessionsUp, 2);
+  const capture = (): number[] => {
+    const reader = new CaptureReader(readFileSync(join(directory, 'sp-1-2-0.pcapng')));
+    const decoder = new Decoder({ ports: [pair.gateway('127.0.0.1').port] });
+    const found = [...reader].map((frame) => decoder.take(frame)?.ppp?.protocol ?? 0);
+    assert.equal(reader.problem, null);
+    return found.filter((protocol) => protocol === 0x21);
+  };
+  const tapped = (): number => [0, 1].reduce((sum, shard) => sum + pair.lns.plane.counters(shard).totals.tapped!, 0);
+  await pair.traffic(lac, 500, 100);
+  assert.equal(tapped(), 0);
+  await pair.change(traced(`file l2tpd size 1m files 2; ${dumping('extensive')}`));
+  const before = lac.traffic;
+  const after = await pair.traffic(lac, 500, 200);
+  const [sent, received] = [after.sent - before.sent, after.received - before.received];
+  assert.ok(sent > 20);
+  assert.equal(tapped(), sent + received);
+  await pair.until(() => capture().length === sent + received);
+  await pair.change(traced(''));
+  await pair.traffic(lac, 500, 100);
+  assert.equal(tapped(), sent + received);
+  assert.equal(lac.traffic.received, lac.traffic.sent);
 });
 
 test('RADIUS packets are traced in words; what is hidden on the wire stays hidden', async (t) => {
