@@ -7,7 +7,8 @@ export * from "./layout/address";
 export * from "./layout/bundle";
 export * from "./layout/drop";
 export * from "./layout/traffic";
-export { attach, setNow } from "./state";
+export * from "./layout/shaper";
+export { attach, setNow, setClock } from "./state";
 export { CORE_NONE, CORE_TUN, CORE_EMBEDDED, CORE_MEMORY, CORE_TRAFFIC, coreBackEnd } from "./path/deliver";
 export { hostEnable } from "./path/host";
 export { sessionIndexPut, sessionIndexRemove, sessionIndexFind } from "./table/sessions";
@@ -21,6 +22,8 @@ export {
 export { offloadOptions, offloadWrites } from "./path/offload";
 export { uringAttach, uringWrites, uringProbe, uringCancel, uringFailed, uringFailure } from "./path/uring";
 export { coreReadSlot, coreReadDone, downstreamRuns } from "./path/split";
+export { conforms } from "./path/police";
+export { CLAMP_OFF, CLAMP_AUTO, mssOptions } from "./path/mss";
 export { ringDoorbell, puntOptions } from "./path/punt";
 export { trafficOptions, trafficClock, trafficSend } from "./path/traffic";
 export { mpTick, mpRecover } from "./mp/bundle";

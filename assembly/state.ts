@@ -2,7 +2,7 @@
 // so each thread has its own; the memory is shared.
 import {
   MEMORY_HEADER, MEMORY_MAGIC, MEMORY_LAYOUT, HEADER_MAGIC, HEADER_LAYOUT, HEADER_SHARDS, HEADER_DIRECTORY, DIRECTORY_ENTRY_SIZE,
-  PART_TUNNELS, PART_TUNNEL_INDEX, PART_SESSIONS, PART_SESSION_COUNTERS, PART_SESSION_INDEX, PART_ADDRESSES, PART_STACK,
+  PART_TUNNELS, PART_TUNNEL_INDEX, PART_SESSIONS, PART_SESSION_COUNTERS, PART_SESSION_INDEX, PART_ADDRESSES, PART_STACK, PART_SHAPERS,
   PART_SHARD_COUNTERS, PART_CONTROL, PART_SHARD_CONTROL, PART_RX, PART_TX, PART_CORE, PART_RING_PUNT, PART_RING_INJECT,
   PART_RING_ACCESS_IN, PART_RING_ACCESS_OUT, PART_RING_CORE_IN, PART_RING_CORE_OUT, PART_BUNDLES, PART_FRAGMENTS,
 } from "./layout/memory";
@@ -27,6 +27,7 @@ export let sessionIndexShift: u32 = 0;
 export let addresses: u32 = 0;
 export let addressesMask: u32 = 0;
 export let stack: u32 = 0;
+export let shapers: u32 = 0;
 export let bundles: u32 = 0;
 export let bundlesMax: u32 = 0;
 /** All pools; this shard's slots are numbers `fragmentFirst` to `fragmentFirst + fragmentCount - 1`, counted from 1. */
@@ -79,6 +80,7 @@ export function attach(processBase: u64, index: u32): u32 {
   addresses = partOffset(PART_ADDRESSES, 0);
   addressesMask = partCount(PART_ADDRESSES) - 1;
   stack = partOffset(PART_STACK, 0);
+  shapers = partOffset(PART_SHAPERS, 0);
   bundles = partOffset(PART_BUNDLES, 0);
   bundlesMax = partCount(PART_BUNDLES);
   fragments = partOffset(PART_FRAGMENTS, 0);
@@ -99,5 +101,9 @@ export function attach(processBase: u64, index: u32): u32 {
   ringCoreOut = perShard(PART_RING_CORE_OUT, index);
   return 0;
 }
+/** The same clock in ticks of 1/16 ns (CLOCK_HZ), for rates. */
+export let clock: u64 = 0;
+/** @param microseconds of the shared clock, with a fraction */
+export function setClock(microseconds: f64): void { clock = <u64>(microseconds * 16000.0); }
 /** Sets the time of the batch. */
 export function setNow(milliseconds: u32): void { now = milliseconds; }

@@ -7,7 +7,12 @@ import { hashOf, measure, smoke } from './support.ts';
 const BATCH = 256;
 const SLOT = 1600;
 
-for (const sessions of [1, 4096]) {
+for (const [sessions, policed] of [
+  [1, false],
+  [1, true],
+  [4096, false],
+  [4096, true],
+] as const) {
   const path = new TestPath(layout.CORE_TUN, false, { tunnels: 64, sessions: 5000 });
   // Packets stand in a part of the memory that the path does not use here, SLOT octets apart.
   const base = path.plan.parts[layout.PART_CORE]!.offset;
@@ -16,8 +21,11 @@ for (const sessions of [1, 4096]) {
   const name = path.plan.parts[layout.PART_RX]!.offset + layout.RX_NAMES;
   path.octets.set(new Uint8Array([2, 0, 1701 >>> 8, 1701 & 255, 192, 0, 2, 1]), name);
   const tunnels = Array.from({ length: 16 }, (_, i) => path.tunnel(i + 1, i + 1));
-  for (let s = 0; s < sessions; s++)
-    path.session(tunnels[s % 16]!, 1 + (s >>> 4), mapped(100, 64, s >>> 8, s & 255), { peerMru: 1500 });
+  for (let s = 0; s < sessions; s++) {
+    const row = path.session(tunnels[s % 16]!, 1 + (s >>> 4), mapped(100, 64, s >>> 8, s & 255), { peerMru: 1500 });
+    // A limit that never cuts: its own cost is what is asked.
+    if (policed) for (const way of ['up', 'down'] as const) path.tables.setPolicer(row, way, 1e12, 1 << 30);
+  }
   for (const octets of [64, 512, 1400]) {
     for (const direction of ['up', 'down'] as const) {
       for (let i = 0; i < packets; i++) {
@@ -41,6 +49,7 @@ for (const sessions of [1, 4096]) {
       let handled = 0;
       const run = (): void => {
         handled = 0;
+        path.wasm.setClock(performance.now() * 1000);
         for (let round = 0; round < rounds; round++) {
           for (let first = 0; first < packets; first += BATCH) {
             const n = Math.min(BATCH, packets - first);
@@ -55,10 +64,17 @@ for (const sessions of [1, 4096]) {
       };
       run();
       if (handled !== rounds * packets) throw new Error(`${handled} of ${rounds * packets} packets were handled`);
-      measure('path', `${direction} ${octets} octets, ${sessions} sessions`, rounds * packets, run, {
-        octets,
-        hash: () => hashOf(Buffer.concat(direction === 'up' ? path.delivered() : path.sent().map((one) => one.octets))),
-      });
+      measure(
+        'path',
+        `${direction} ${octets} octets, ${sessions} sessions${policed ? ', policed' : ''}`,
+        rounds * packets,
+        run,
+        {
+          octets,
+          hash: () =>
+            hashOf(Buffer.concat(direction === 'up' ? path.delivered() : path.sent().map((one) => one.octets))),
+        },
+      );
     }
   }
   const drops = Array.from({ length: 64 }, (_, i) => path.counter(i)).reduce((sum, count) => sum + count, 0);

@@ -46,6 +46,9 @@ export const DROP_MP_POOL: u32 = 49;
 export const DROP_MP_TIMEOUT: u32 = 50;
 export const DROP_MP_GONE: u32 = 51;
 export const DROP_PEER_RING: u32 = 52;
+/** More than the session's rate, from the client and towards it. */
+export const DROP_POLICED_UP: u32 = 56;
+export const DROP_POLICED_DOWN: u32 = 57;
 // Indexes up to 63 are reasons, those from 64 on totals.
 
 // Totals, after the drops in the same block.
@@ -86,4 +89,5 @@ export const TOTAL_PEER_SENT: u32 = 84;
 /** Packets copied for a capture, and those for which there was no room. */
 export const TOTAL_TAPPED: u32 = 90;
 export const TOTAL_TAP_LOST: u32 = 91;
+export const TOTAL_MSS_CLAMPED: u32 = 105;
 export const SHARD_COUNTERS_SIZE: u32 = 128 * 8;

@@ -7,11 +7,13 @@ import { sessions, ringCoreOut } from "../state";
 import { hostPacket } from "./host";
 import { tapPacket } from "./tap";
 import { trafficReceived } from "./traffic";
-import { DROP_IP_VERSION, DROP_IP_LENGTH, DROP_SPOOFED, DROP_CORE_NONE, DROP_RING_FULL, TOTAL_DELIVERED, TOTAL_DELIVERED_OCTETS } from "../layout/drop";
-import { SESSION_ADDRESS, SESSION_FLAGS, SESSION_ROUTING_INSTANCE, SESSION_ROW_SIZE, SESSION_TAPPED } from "../layout/session";
+import { DROP_IP_VERSION, DROP_IP_LENGTH, DROP_SPOOFED, DROP_POLICED_UP, DROP_CORE_NONE, DROP_RING_FULL, TOTAL_DELIVERED, TOTAL_DELIVERED_OCTETS } from "../layout/drop";
+import { SESSION_ADDRESS, SESSION_FLAGS, SESSION_TAPPED, SESSION_ROUTING_INSTANCE, SESSION_SHAPER_UP, SESSION_ROW_SIZE } from "../layout/session";
 import { ringReserve, ringCommit } from "./ring";
 import { ringSize, setPending } from "./punt";
 import { count } from "./count";
+import { conforms } from "./police";
+import { clampMss } from "./mss";
 import { PART_RING_CORE_OUT, RECORD_PACKET } from "../layout/memory";
 
 /** Core side back ends. */
@@ -39,6 +41,9 @@ export function deliverIpv4(session: u32, ptr: u32, end: u32): void {
   if (back == CORE_TRAFFIC) return trafficReceived(session, ptr, len);
   const source = load<u32>(ptr + 12);
   if (source != load<u32>(session + SESSION_ADDRESS + 12) && !sourceAllowed(session, source)) return dropRx(DROP_SPOOFED, session);
+  const policer = load<u32>(session + SESSION_SHAPER_UP);
+  if (policer && !conforms(policer, len)) return dropRx(DROP_POLICED_UP, session);
+  clampMss(session, ptr, len);
   countRx(session, len);
   if (load<u32>(session + SESSION_FLAGS) & SESSION_TAPPED) tapPacket(session, ptr, len, 1);
   if (back == CORE_TUN) return coreOut(ptr, len);

@@ -39,6 +39,7 @@ interface RunOptions {
   vnetHdr: boolean;
   uso: boolean;
   uring: boolean;
+  clampMss?: number | true;
   verbose?: boolean;
 }
 
@@ -136,6 +137,7 @@ export async function run(file: string, options: RunOptions): Promise<void> {
   const { config } = store;
   const server = new Lns(config, {
     ...options,
+    clampMss: options.clampMss === true ? 'auto' : options.clampMss,
     rungs: options,
     log,
     logDirectory: options.logDirectory ?? defaultLogDirectory(),

@@ -48,6 +48,8 @@ export const DROPS: Record<DropName, readonly [counter: string, text: string]> =
   DROP_MP_TIMEOUT: ['mp-timeout', 'waited for drop-timeout'],
   DROP_MP_GONE: ['mp-gone', 'the bundle ended'],
   DROP_PEER_RING: ['peer-ring', "the ring to the bundle's owner shard is full"],
+  DROP_POLICED_UP: ['policed-up', "more than the session's rate, from the client"],
+  DROP_POLICED_DOWN: ['policed-down', "more than the session's rate, towards the client"],
 };
 
 /** Totals of a shard. */
@@ -73,6 +75,7 @@ export const TOTALS: Record<TotalName, string> = {
   TOTAL_CORE_RUNS_IN: 'coreRunsIn',
   TOTAL_CORE_RUNS_OUT: 'coreRunsOut',
   TOTAL_CORE_RUN_PACKETS_OUT: 'coreRunPacketsOut',
+  TOTAL_MSS_CLAMPED: 'mssClamped',
   TOTAL_MP_RX_FRAGMENTS: 'mpRxFragments',
   TOTAL_MP_RX_PACKETS: 'mpRxPackets',
   TOTAL_MP_TX_FRAGMENTS: 'mpTxFragments',

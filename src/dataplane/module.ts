@@ -4,6 +4,9 @@ import { readFileSync } from 'node:fs';
 export interface PathExports {
   attach(processBase: bigint, shard: number): number;
   setNow(milliseconds: number): void;
+  setClock(microseconds: number): void;
+  conforms(row: number, octets: number): number;
+  mssOptions(octets: number): void;
   coreBackEnd(kind: number): void;
   hostEnable(on: number): void;
   sessionIndexPut(key: number, row: number): number;

@@ -80,7 +80,8 @@ export function planMemory(sizes: MemorySizes): MemoryPlan {
   add(layout.PART_MESSAGES, 1, 8);
   // The main thread counts in a block of its own, behind those of the shards.
   add(layout.PART_SHARD_COUNTERS, shards + 1, layout.SHARD_COUNTERS_SIZE);
-  add(layout.PART_SHAPERS, 1, 64);
+  // Both directions of every session.
+  add(layout.PART_SHAPERS, sessions * 2 + 1, layout.SHAPER_ROW_SIZE);
   add(layout.PART_FILTERS, 1, 64);
   const durableEnd = at;
   add(layout.PART_CONTROL, 1, layout.CONTROL_SIZE);

@@ -102,9 +102,12 @@ export interface BundleCounters {
   last: (number | null)[];
 }
 
+/** Least burst of a policer: a packet of the usual MTU. */
+const POLICER_BURST_MIN = 1500;
+
 interface Retired {
   epoch: number;
-  kind: 'tunnel' | 'session' | 'node' | 'bundle';
+  kind: 'tunnel' | 'session' | 'node' | 'bundle' | 'policer';
   index: number;
 }
 
@@ -153,6 +156,7 @@ export class Tables {
   readonly #sessions: Rows;
   readonly #nodes: Rows;
   readonly #bundles: Rows;
+  readonly #policers: Rows;
   /** Bundles whose owner has yet to let go. */
   #ending: number[] = [];
   #retired: Retired[] = [];
@@ -169,6 +173,7 @@ export class Tables {
     this.#tunnels = new Rows(plan.parts[layout.PART_TUNNELS]!.count);
     this.#sessions = new Rows(plan.parts[layout.PART_SESSIONS]!.count);
     this.#nodes = new Rows(plan.parts[layout.PART_STACK]!.count);
+    this.#policers = new Rows(plan.parts[layout.PART_SHAPERS]!.count);
     this.#bundles = new Rows(plan.parts[layout.PART_BUNDLES]!.count);
   }
 
@@ -370,7 +375,50 @@ export class Tables {
     }
     this.#setWork(at, this.#longsSigned[(at + layout.SESSION_ACTION) >>> 3]! & TARGET_BITS);
     Atomics.and(this.#words, (at + layout.SESSION_FLAGS) >>> 2, ~layout.SESSION_UP);
+    this.setPolicer(row, 'up', 0, 0);
+    this.setPolicer(row, 'down', 0, 0);
     return carrier;
+  }
+
+  /**
+   * Limits the IP packets of a session, or of a bundle's network row, in one direction: what exceeds the rate once the
+   * burst is spent is dropped. It holds until `sessionDown`, may change at any time, and begins with a full bucket.
+   * @param bps bits a second of IP packets; 0 takes the limit away
+   * @param burstOctets octets that may go at once; at least POLICER_BURST_MIN count, so that any packet can pass
+   * @returns false where the table is full, and the session has no limit
+   */
+  setPolicer(row: number, direction: 'up' | 'down', bps: number, burstOctets: number): boolean {
+    const field =
+      (this.#sessionAt(row) + (direction === 'up' ? layout.SESSION_SHAPER_UP : layout.SESSION_SHAPER_DOWN)) >>> 2;
+    const before = this.#words[field]!;
+    if (bps > 0) this.reclaim();
+    const policer = bps > 0 ? this.#policers.take() : 0;
+    if (policer !== 0) {
+      const at = this.#policerAt(policer);
+      this.#octets.fill(0, at, at + layout.SHAPER_ROW_SIZE);
+      const ticks = (8 * Number(layout.CLOCK_HZ)) / bps;
+      const burst = Math.max(burstOctets, POLICER_BURST_MIN);
+      this.#longs[(at + layout.SHAPER_COST) >>> 3] = BigInt(Math.max(1, Math.round(ticks * 65536)));
+      this.#longs[(at + layout.SHAPER_BURST) >>> 3] = BigInt(Math.round(ticks * burst));
+    }
+    Atomics.store(this.#words, field, policer);
+    if (before !== 0) this.#retire('policer', before);
+    return bps <= 0 || policer !== 0;
+  }
+  #policerAt(policer: number): number {
+    return this.#plan.parts[layout.PART_SHAPERS]!.offset + policer * layout.SHAPER_ROW_SIZE;
+  }
+  /** What a policer has refused since it was set; null where the session has none in this direction. */
+  policed(row: number, direction: 'up' | 'down'): { packets: number; octets: number } | null {
+    const field =
+      (this.#sessionAt(row) + (direction === 'up' ? layout.SESSION_SHAPER_UP : layout.SESSION_SHAPER_DOWN)) >>> 2;
+    const policer = this.#words[field]!;
+    if (policer === 0) return null;
+    const at = this.#policerAt(policer) >>> 3;
+    return {
+      packets: Number(this.#longs[at + (layout.SHAPER_PACKETS >>> 3)]!),
+      octets: Number(this.#longs[at + (layout.SHAPER_OCTETS >>> 3)]!),
+    };
   }
 
   // Bundles. Their owner shard learns of members by records in its inject ring (`Plane.bundleRecord`).
@@ -538,6 +586,7 @@ export class Tables {
   #rowsOf(kind: Retired['kind']): Rows {
     if (kind === 'tunnel') return this.#tunnels;
     if (kind === 'session') return this.#sessions;
+    if (kind === 'policer') return this.#policers;
     return kind === 'bundle' ? this.#bundles : this.#nodes;
   }
 

@@ -7,6 +7,7 @@ import { ControlEndpoint } from '../control/endpoint.ts';
 import type { CallRequest, Cause, ControlAction, Refusal, TunnelInfo, TunnelPolicy } from '../control/types.ts';
 import { WasmCrypto } from '../dataplane/crypto.ts';
 import { ConfigError } from '../errors.ts';
+import { CLAMP_AUTO, CLAMP_OFF } from '../generated/layout.ts';
 import { type Ffi, openFfi, systemError } from '../io/ffi.ts';
 import { type RungSwitches, Rungs } from '../io/rungs.ts';
 import { Ticker } from '../io/ticker.ts';
@@ -54,6 +55,8 @@ export interface LnsOptions {
   readonly rungs?: RungSwitches;
   /** How long a services PIC takes to come up. */
   readonly picBootMs?: number;
+  /** Lower the Maximum Segment Size of TCP connections to this and to the client's MRU less 40; 'auto': to that alone. */
+  readonly clampMss?: number | 'auto' | undefined;
   /** Where log and trace files go; none are written where there is none. */
   readonly logDirectory?: string | null;
   /** Who judges users; the configuration's own clients by default. */
@@ -232,6 +235,7 @@ export class Lns {
         vnetHdr: this.rungs.has('vnetHdr'),
         uso: this.rungs.has('uso'),
         uring: this.rungs.has('uring'),
+        clampMss: this.options.clampMss === 'auto' ? CLAMP_AUTO : (this.options.clampMss ?? CLAMP_OFF),
         events: {
           frame: (row, frame) =>
             this.#guarded(() => {

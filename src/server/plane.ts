@@ -32,6 +32,8 @@ export interface PlaneOptions {
   readonly uso?: boolean;
   /** Try io_uring for writes to the TUN queues. */
   readonly uring?: boolean;
+  /** As ShardTask says; off by default. */
+  readonly clampMss?: number;
   readonly events: PlaneEvents;
 }
 
@@ -199,6 +201,7 @@ export class Plane {
       vnetHdr: this.#options.vnetHdr === true,
       uso: this.#options.uso === true,
       uring: this.#options.uring === true,
+      clampMss: this.#options.clampMss ?? layout.CLAMP_OFF,
       traffic,
     };
     const run = this.#pool.run(task) as Promise<ShardReport>;

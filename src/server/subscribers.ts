@@ -369,10 +369,20 @@ export class Subscribers {
   }
 
   #networkChanged(end: NetworkEnd, up: boolean): void {
+    if (up) this.#police(end);
     const calls = end.kind === 'bundle' ? (end as Bundle).members : [end as Call];
     for (const call of calls)
       if (up) this.#startAccounting(call);
       else this.#freeze(call);
+  }
+  /** The rates that AAA gave; the tables take them away when the network goes down. */
+  #police(end: NetworkEnd): void {
+    for (const [direction, rate] of [
+      ['up', end.attributes?.rateUp],
+      ['down', end.attributes?.rateDown],
+    ] as const)
+      if (rate && !this.#tables.setPolicer(end.carrier, direction, rate.bps, rate.burstOctets))
+        this.#options.log('warning', 'policer-table-full', { ...end.logFields, user: end.userName });
   }
   #startAccounting(call: Call): void {
     // PPP has begun anew over the same call: what was before is over.

@@ -45,6 +45,8 @@ export interface ShardTask {
   readonly uso: boolean;
   /** Write to the TUN queue by io_uring, where the kernel lets us. */
   readonly uring: boolean;
+  /** Most octets of a TCP segment: CLAMP_OFF, CLAMP_AUTO (what the client's MRU takes), or their number. */
+  readonly clampMss: number;
   readonly traffic: { kind: 'udp' | 'icmp'; target: number; octets: number; burst: number } | null;
 }
 
@@ -144,6 +146,7 @@ class Shard {
     const runs = task.traffic === null ? layout.RUNS_PEER : layout.RUNS_TUNNEL;
     this.#wasm.transmitOptions(task.segmentation ? runs : layout.RUNS_NONE, task.sockets.length === 0 ? 1 : 0);
     if (task.sockets.length > 0) this.#wasm.receivePrepare(task.gro ? 1 : 0);
+    this.#wasm.mssOptions(task.clampMss);
     if (task.vnetHdr) this.#wasm.offloadOptions(1, task.uso ? 1 : 0);
     if (task.traffic !== null)
       this.#wasm.trafficOptions(
@@ -218,7 +221,7 @@ class Shard {
           }
         }
         const ready = this.#wait(timeout);
-        wasm.setNow(this.#now());
+        this.#setTime();
         wasm.epochEnter();
         if (this.#task.traffic !== null) wasm.trafficClock(BigInt(Math.round(performance.now() * 1000)));
         busy = this.#takeRings();
@@ -245,8 +248,11 @@ class Shard {
     return { shard: this.#task.shard, loops };
   }
 
-  #now(): number {
-    return Math.max(0, performance.now() + this.#clock) >>> 0;
+  /** Time of a batch, on the clock that all threads share. */
+  #setTime(): void {
+    const now = Math.max(0, performance.now() + this.#clock);
+    this.#wasm.setNow(now >>> 0);
+    this.#wasm.setClock(now * 1000);
   }
 
   /** Waits until something is ready. @returns the number of events, which stand in the scratch area */
@@ -380,7 +386,7 @@ class Shard {
 
   #generate(budget: number): number {
     let sent = 0;
-    this.#wasm.setNow(this.#now());
+    this.#setTime();
     this.#wasm.epochEnter();
     while (sent < budget) {
       this.#wasm.trafficClock(BigInt(Math.round(performance.now() * 1000)));
