@@ -104,7 +104,6 @@ export class Subscribers {
   }
   /** The call is connected: PPP begins. */
   open(call: Call, connected: CallConnected): void {
-    const now = this.#options.now();
     const { tunnel } = call;
     call.connected = connected;
     if (connected.sequencingRequired) this.#tables.requireSequencing(call.row);
@@ -121,9 +120,10 @@ export class Subscribers {
     });
     const out: PppAction[] = [];
     this.#begin(call, call.ppp, connected, out);
-    for (const frame of call.early) call.ppp.receive(frame, now, out);
-    call.early = [];
     this.#perform(call, out);
+    const { early } = call;
+    call.early = [];
+    for (const frame of early) if (call.row !== 0) this.frame(call.row, frame);
   }
   /** LCP anew, or where the LAC left it (RFC 2661 section 4.4.5). */
   #begin(call: Call, ppp: PppSession, connected: CallConnected, out: PppAction[]): void {

@@ -40,6 +40,8 @@ test('tshark finds nothing malformed in what server and emulator send, and every
     const numbered = await pair.dial({ hostName: 'numbered', sequencing: true });
     assert.equal((await numbered.settled(5000)).sessionsUp, 1);
     await pair.traffic(numbered, 100, 200);
+    const handed = await pair.dial({ hostName: 'handed', proxy: ['chap-md5'] });
+    assert.equal((await handed.settled(5000)).sessionsUp, 1);
     const rejected = await pair.dial({ hostName: 'odd' });
     await rejected.settled(5000);
     // IPV6CP, which the server rejects, and Terminate-Request, which it acknowledges.
@@ -86,6 +88,9 @@ test('tshark finds nothing malformed in what server and emulator send, and every
   for (const filter of [
     'l2tp.type == 1 && l2tp.length == 12', // ZLB
     'l2tp.avp.hidden == 1',
+    'l2tp.avp.initial_received_lcp_confreq && l2tp.avp.last_sent_lcp_confreq && l2tp.avp.last_received_lcp_confreq',
+    'l2tp.avp.proxy_authen_type == 2 && l2tp.avp.proxy_authen_name && l2tp.avp.proxy_authen_challenge',
+    'l2tp.avp.proxy_authen_id && l2tp.avp.proxy_authen_response',
     'l2tp.type == 0 && l2tp.seq_bit == 1',
     'lcp && ppp.code == 1',
     'lcp && ppp.code == 2',

@@ -119,3 +119,16 @@ test('ppp-authentication: the list’s first method, or the one of it that the c
     assert.ok(pair.events.some(({ event, fields }) => event === 'session-up' && fields.method === used));
   }
 });
+
+test('a client that nobody asked has sent its first IPCP packet before the call is connected: it counts', async (t) => {
+  const from = performance.now();
+  const { seen, up } = await dial(t, '', { proxy: [], tunnels: 1, sessionsPerTunnel: 1 }, 'authentication-order none;');
+  assert.ok(up);
+  assert.deepEqual(lcp(seen), []);
+  assert.equal(
+    seen.filter((one) => one.startsWith('up 8021 1')).length,
+    3,
+    'the request, those after Reject and Nak, none again',
+  );
+  assert.ok(performance.now() - from < 2900, 'nothing waited for the restart timer');
+});
