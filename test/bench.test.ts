@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { needs } from './support/needs.ts';
 
-for (const name of ['codec', 'path', 'worker', 'io', 'whole', 'multilink', 'switch'])
+for (const name of ['codec', 'path', 'worker', 'io', 'whole', 'multilink', 'switch', 'config'])
   test(`bench ${name} runs at its smoke size and prints a JSON line a result`, (t) => {
     if (name === 'io' && !needs(t, 'root', 'ip')) return;
     const file = fileURLToPath(new URL(`../bench/${name}.ts`, import.meta.url));
@@ -14,7 +14,7 @@ for (const name of ['codec', 'path', 'worker', 'io', 'whole', 'multilink', 'swit
     for (const line of lines) {
       const result = JSON.parse(line);
       assert.equal(result.bench, name);
-      assert.ok((result.ns?.median ?? result.ratio ?? result.microseconds?.p50) > 0);
+      assert.ok((result.ns?.median ?? result.ratio ?? result.microseconds?.p50 ?? result.ms?.median) > 0);
       assert.ok(result.machine.length > 0 && result.node.startsWith('v'));
     }
   });

@@ -41,12 +41,24 @@ export function formatDiagnostics(diagnostics: readonly Diagnostic[], file: stri
   return lines.join('\n');
 }
 
-/** Diagnostics of a candidate as `commit` prints them: what was typed has no line. */
+/** Warnings of one kind that are told one by one. */
+const WARNINGS_MAX = 10;
+/** Diagnostics of a candidate as `commit` prints them: what was typed has no line. Of many like warnings, the first. */
 export function formatCheck(diagnostics: readonly Diagnostic[]): string {
-  const lines = diagnostics.map(({ path, statement, message, severity }) => {
+  const told = new Map<string, number>();
+  const lines: string[] = [];
+  for (const { path, statement, message, severity } of diagnostics) {
     const level = `[edit${path.length > 0 ? ` ${path.join(' ')}` : ''}]`;
-    return `${level}\n  '${statement}'\n    ${severity === 'warning' ? 'warning: ' : ''}${message}`;
-  });
+    const text = `${level}\n  '${statement}'\n    `;
+    if (severity === 'error') lines.push(text + message);
+    else {
+      const count = (told.get(message) ?? 0) + 1;
+      told.set(message, count);
+      if (count <= WARNINGS_MAX) lines.push(`${text}warning: ${message}`);
+    }
+  }
+  for (const [message, count] of told)
+    if (count > WARNINGS_MAX) lines.push(`warning: ${message}: ${count - WARNINGS_MAX} more statements`);
   if (diagnostics.some((one) => one.severity === 'error')) lines.push('error: configuration check-out failed');
   return lines.join('\n');
 }

@@ -43,7 +43,8 @@ export const NO_ATTRIBUTES: PppAttributes = {
   cellOverhead: null,
   authentication: null,
 };
-const NOT_YET = 'understood, but not acted on by this version';
+export const NOT_YET = 'understood, but not acted on by this version';
+export const LEFT_ALONE = 'not a part of L2TP services; accepted and left alone';
 /** The declaration says whether this version asks RADIUS servers. */
 const RADIUS_IS_LATER =
   ROOT.find(({ keyword }) => keyword === 'access')!.children!.find(({ keyword }) => keyword === 'radius-server')!
@@ -147,13 +148,7 @@ class Resolver {
             ? one.key
             : `${one.statement.keyword} ${one.key}`;
       if (one.statement.status === 'opaque') {
-        this.#report(
-          'warning',
-          one,
-          path,
-          one.key === null ? one.statement.keyword : firstWord(one.key),
-          'not a part of L2TP services; accepted and left alone',
-        );
+        this.#report('warning', one, path, one.key === null ? one.statement.keyword : firstWord(one.key), LEFT_ALONE);
         continue;
       }
       const later = one.statement.status === 'later';
@@ -163,6 +158,13 @@ class Resolver {
     for (const statement of node.statement.children ?? [])
       if (statement.mandatory === true && !node.children.some((one) => one.statement === statement && !one.inactive))
         this.#error(node, path.slice(0, -1), path.at(-1) ?? '', `Missing mandatory statement: '${statement.keyword}'`);
+    for (const statement of node.statement.children ?? []) {
+      const most = statement.maxEntries;
+      if (most === undefined) continue;
+      const extra = node.children.filter((one) => one.statement === statement && !one.inactive)[most];
+      if (extra !== undefined)
+        this.#error(extra, path, `${statement.keyword} ${extra.key}`, `number of elements exceeds limit of ${most}`);
+    }
     const choices = new Map<string, ConfigNode>();
     for (const one of node.children) {
       const { choice } = one.statement;
@@ -439,11 +441,16 @@ class Resolver {
           name,
           `there is no services interface ${name} on an ${this.#platform.description}`,
         );
+      this.#checkPair(node, interfaces!);
       for (const unit of entries(node, 'unit')) {
         const path = ['interfaces', name, `unit ${unit.key}`];
+        const family = child(unit, 'family');
+        const bundle = value(child(family, 'mlppp'), 'bundle');
+        if (bundle !== null && !interfaces!.children.some((one) => one.key === bundle.split('.')[0] && !one.inactive))
+          this.#error(unit, [...path, 'family mlppp'], `bundle ${bundle}`, 'Bundle interface must be configured');
         const dial = child(unit, 'dial-options');
         if (dial === null) continue;
-        if (child(unit, 'family') === null)
+        if (family === null || family.children.every((one) => one.inactive))
           this.#error(unit, path, 'dial-options', 'Family must be defined for a unit with dial-options');
         if (value(unit, 'encapsulation') === 'multilink-ppp')
           this.#error(unit, path, 'dial-options', 'MLPPP bundle cannot be configured with dial-options');
@@ -464,6 +471,38 @@ class Resolver {
           this.#error(unit, path, 'dial-options', "Missing mandatory statement: 'dedicated' or 'shared'");
       }
     }
+  }
+
+  /** 3.4: `rsp0` to `rsp15`, two services interfaces of this router. */
+  #checkPair(node: ConfigNode, interfaces: ConfigNode): void {
+    const name = node.key!;
+    if (!name.startsWith('rsp')) return;
+    if (!/^rsp([0-9]|1[0-5])$/.test(name))
+      this.#error(node, ['interfaces'], name, 'redundant services interfaces are rsp0 to rsp15');
+    const pair = child(node, 'redundancy-options');
+    const path = ['interfaces', name, 'redundancy-options'];
+    const [primary, secondary] = [value(pair, 'primary'), value(pair, 'secondary')];
+    for (const [keyword, pic] of [
+      ['primary', primary],
+      ['secondary', secondary],
+    ] as const) {
+      if (pic === null) continue;
+      const statement = `${keyword} ${pic}`;
+      if (!hasServiceInterface(this.#platform, pic))
+        this.#error(
+          pair!,
+          path,
+          statement,
+          `there is no services interface ${pic} on an ${this.#platform.description}`,
+        );
+      const own = interfaces.children.find((one) => one.key === pic && !one.inactive);
+      if (own !== undefined && entries(own, 'unit').some((unit) => child(unit, 'dial-options') !== null))
+        this.#error(pair!, path, statement, `${pic} has units with dial-options of its own: they belong to ${name}`);
+    }
+    if (primary !== null && primary === secondary)
+      this.#error(pair!, path, `secondary ${secondary}`, 'primary and secondary must be two services interfaces');
+    if (has(pair, 'hot-standby'))
+      this.#report('warning', pair!, path, 'hot-standby', 'L2TP services support warm standby only');
   }
 
   #interfaces(interfaces: ConfigNode | null): Map<string, ServiceInterfaceConfig> {

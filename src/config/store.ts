@@ -9,7 +9,7 @@ import { expandGroups } from './inherit.ts';
 import { formatDiagnostics } from './load.ts';
 import { type MergeConflict, mergeChanges } from './merge.ts';
 import { splitRecord, withRecord } from './record.ts';
-import { resolveConfig } from './resolve.ts';
+import { LEFT_ALONE, NOT_YET, resolveConfig } from './resolve.ts';
 import { stableSecret9 } from './secret9.ts';
 import { ConfigurationSession } from './session.ts';
 import type { ApplyConfig, CommitOutcome, CommitRecord, SessionOptions } from './session-types.ts';
@@ -52,6 +52,13 @@ function diskError(error: unknown): string {
   return code === undefined ? message : `${code}: ${message}`;
 }
 
+/** Of what is in the file and does nothing. */
+const isNotice = ({ message }: Diagnostic): boolean => message === NOT_YET || message === LEFT_ALONE;
+const noticeKey = ({ path, statement, message }: Diagnostic): string => [...path, statement, message].join('\n');
+
+const noticesOf = (diagnostics: readonly Diagnostic[]): Set<string> =>
+  new Set(diagnostics.filter(isNotice).map(noticeKey));
+
 /**
  * The configuration database: what is in force, what was before, and the candidate that operators share. A commit is
  * checked whole, written (a new text in the history, then one rename of the active file), and applied; a crash at any
@@ -75,6 +82,8 @@ export class ConfigurationStore {
   #candidateEdits = 0;
   #candidateTime: number | null = null;
   readonly #sessions = new Set<ConfigurationSession>();
+  /** What has been told of the configuration in force. */
+  #notices: ReadonlySet<string> = new Set();
   #busy: Promise<unknown> = Promise.resolve();
   /** The server has it: from now on, what follows is applied as well. */
   #applied = false;
@@ -87,6 +96,7 @@ export class ConfigurationStore {
     this.#config = config;
     this.#candidate = tree.written.clone();
     this.#candidateBase = tree.written;
+    this.#notices = noticesOf(tree.diagnostics);
   }
 
   /**
@@ -252,12 +262,22 @@ export class ConfigurationStore {
 
   // Checks and commits.
 
-  /** Does a configuration make sense as a whole? `config` is null where it does not. */
+  /**
+   * Does a configuration make sense as a whole? `config` is null where it does not. That a statement is not acted on is
+   * told until it has been put in force, and not with every commit.
+   */
   check(written: ConfigNode): { config: LnsConfig | null; diagnostics: Diagnostic[] } {
+    const { config, diagnostics } = this.#checkWhole(written);
+    return { config, diagnostics: this.#toTell(diagnostics) };
+  }
+  #checkWhole(written: ConfigNode): { config: LnsConfig | null; diagnostics: Diagnostic[] } {
     const diagnostics: Diagnostic[] = [];
     const root = expandGroups(written, diagnostics);
     const config = resolveConfig({ written, root, diagnostics, cutOff: false }, this.#platform);
     return { config: diagnostics.some((one) => one.severity === 'error') ? null : config, diagnostics };
+  }
+  #toTell(diagnostics: readonly Diagnostic[]): Diagnostic[] {
+    return diagnostics.filter((one) => !isNotice(one) || !this.#notices.has(noticeKey(one)));
   }
 
   /** Puts the shared candidate in force, as it is now. What is typed meanwhile is kept for the next commit. */
@@ -305,7 +325,8 @@ export class ConfigurationStore {
   }
 
   async #commit(written: ConfigNode, request: CommitRequest): Promise<CommitOutcome> {
-    const { config, diagnostics } = this.check(written);
+    const { config, diagnostics: all } = this.#checkWhole(written);
+    const diagnostics = this.#toTell(all);
     if (config === null) return { ok: false, error: null, diagnostics, conflicts: [], record: null };
     const fail = (error: string): CommitOutcome => ({ ok: false, error, diagnostics, conflicts: [], record: null });
     const { disk, now } = this.#options;
@@ -340,6 +361,7 @@ export class ConfigurationStore {
     } catch (error) {
       return fail(await this.#undo(record, error));
     }
+    this.#notices = noticesOf(all);
     this.#activeText = text;
     this.#written = tree;
     this.#config = config;

@@ -106,6 +106,38 @@ const CHECKS: readonly [claim: string, add: Additions, errors: string[]][] = [
     { top: 'system { login { user a { class boss; } user b { class read-only; } } }' },
     ["[system login user a] 'class boss' login class must be defined"],
   ],
+  [
+    '1.4: at most ten log hosts',
+    { group: `syslog { ${Array.from({ length: 11 }, (_, i) => `host h${i};`).join(' ')} }` },
+    [`[${GROUP} syslog] 'host h10' number of elements exceeds limit of 10`],
+  ],
+  [
+    '3.4: a redundant interface needs its pair, of two places that the router has',
+    {
+      interfaces: `rsp1 { unit 0; } rsp2 { redundancy-options { primary sp-0/0/0; secondary sp-0/0/0; } }
+        rsp3 { redundancy-options { primary sp-0/0/0; secondary sp-7/0/0; } }
+        rsp4 { redundancy-options { primary sp-1/2/0; secondary sp-0/0/0; } }`,
+    },
+    [
+      "[interfaces] 'rsp1' Missing mandatory statement: 'redundancy-options'",
+      "[interfaces rsp2 redundancy-options] 'secondary sp-0/0/0' primary and secondary must be two services interfaces",
+      "[interfaces rsp3 redundancy-options] 'secondary sp-7/0/0' there is no services interface sp-7/0/0 on an M10i",
+      "[interfaces rsp4 redundancy-options] 'primary sp-1/2/0' sp-1/2/0 has units with dial-options of its own: they belong to rsp4",
+    ],
+  ],
+  [
+    '3.1: the bundle interface of a dial unit must be there; an inactive family is none',
+    {
+      interfaces: `sp-0/1/0 {
+        unit 5 { dial-options { l2tp-interface-id x; shared; } family mlppp { bundle ml-0/0/0.3; } }
+        unit 6 { dial-options { l2tp-interface-id x; shared; } inactive: family inet; }
+      }`,
+    },
+    [
+      "[interfaces sp-0/1/0 unit 5 family mlppp] 'bundle ml-0/0/0.3' Bundle interface must be configured",
+      "[interfaces sp-0/1/0 unit 6] 'dial-options' Family must be defined for a unit with dial-options",
+    ],
+  ],
   // Profiles.
   [
     'clients of one profile are all LACs or all users',

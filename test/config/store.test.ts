@@ -281,6 +281,21 @@ test('what is typed while a commit is being written is still to be committed', a
   assert.equal(ola.session.modified, true);
   assert.match(await ola.run('show | compare'), /-.*15;\n\+.*16;/);
 });
+test('that a statement is left alone is told when it is new, and not with every commit; of many, the first', async () => {
+  const bench = await Bench.open(configuration({ top: 'snmp { community x; }' }));
+  const shell = bench.session();
+  assert.equal(await shell.all(`set ${GROUP} hello-interval 15`, 'commit'), 'commit complete\n');
+  await shell.run('set protocols ospf area 0');
+  assert.equal(
+    await shell.run('commit'),
+    "[edit]\n  'protocols'\n    warning: not a part of L2TP services; accepted and left alone\ncommit complete\n",
+  );
+  assert.equal(await shell.all(`set ${GROUP} hello-interval 16`, 'commit'), 'commit complete\n');
+  for (let i = 0; i < 40; i++) await shell.run(`set interfaces ge-0/0/${i} description x`);
+  const told = await shell.run('commit');
+  assert.equal(told.match(/'ge-/g)!.length, 10);
+  assert.match(told, /\nwarning: not a part of L2TP services; accepted and left alone: 30 more statements\n/);
+});
 test('a shared candidate does not take back what was committed meanwhile', async () => {
   const bench = await Bench.open();
   const ola = bench.session('private', { user: 'ola' });

@@ -89,21 +89,27 @@ export const REDUNDANT_INTERFACE = list(
   'Redundant services interface',
   [
     leaf('description', TEXT, 'For people'),
-    block('redundancy-options', 'The pair', [
-      flag('hot-standby', 'One secondary for one primary', {
-        checks: ['warning: L2TP services support warm standby only'],
-      }),
-      leaf('primary', SERVICES_PIC, 'Active while it works', {
-        mandatory: true,
-        effect: 'ends-sessions',
-        names: 'services-pic',
-      }),
-      leaf('secondary', SERVICES_PIC, 'Takes over', {
-        mandatory: true,
-        effect: 'ends-sessions',
-        names: 'services-pic',
-      }),
-    ]),
+    block(
+      'redundancy-options',
+      'The pair',
+      [
+        flag('hot-standby', 'One secondary for one primary', {
+          checks: ['warning: L2TP services support warm standby only'],
+        }),
+        leaf('primary', SERVICES_PIC, 'Active while it works', {
+          mandatory: true,
+          effect: 'ends-sessions',
+          names: 'services-pic',
+        }),
+        leaf('secondary', SERVICES_PIC, 'Takes over', {
+          mandatory: true,
+          effect: 'ends-sessions',
+          names: 'services-pic',
+          checks: ['primary and secondary must be two services interfaces'],
+        }),
+      ],
+      { mandatory: true },
+    ),
     serviceUnit,
   ],
   ENTRY,
