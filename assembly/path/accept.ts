@@ -23,7 +23,8 @@ const FRAGMENTS_MAX: u32 = 64;
 export function acceptPacket(ptr: u32, len: u32, instance: u32): void {
   count(TOTAL_ACCEPTED, 1);
   count(TOTAL_ACCEPTED_OCTETS, len);
-  if (len < 20 || load<u8>(ptr) >>> 4 != 4) return drop(DROP_CORE_IP);
+  // version 4, and 5 to 15 words of header
+  if (len < 20 || <u32>load<u8>(ptr) - 0x45 > 10) return drop(DROP_CORE_IP);
   const total = be16(ptr + 2);
   if (total < 20 || total > len) return drop(DROP_CORE_IP);
   const entry = findAddress(instance, 0, <u64>load<u32>(ptr + 16) << 32 | MAPPED_LOW);

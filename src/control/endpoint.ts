@@ -59,7 +59,7 @@ import type {
 export const RETENTION_MS = 31_000;
 /** Longest wait for the peer's part of a set-up, whether its messages are acknowledged or not. */
 export const SETUP_TIMEOUT_MS = 60_000;
-/** Both framings, both bearers. */
+/** Both framings, or both bearers. */
 const CAPABILITIES = 3;
 const PROTOCOL_VERSION = 0x0100;
 const CHALLENGE_OCTETS = 16;
@@ -569,7 +569,8 @@ export class ControlEndpoint {
       .u16(AVP.protocolVersion, PROTOCOL_VERSION)
       .text(AVP.hostName, hostName)
       .u32(AVP.framingCapabilities, CAPABILITIES)
-      .u32(AVP.bearerCapabilities, CAPABILITIES)
+      // Section 4.4.3: an LNS that places no calls has no bearers.
+      .u32(AVP.bearerCapabilities, this.#options.authorize === null ? CAPABILITIES : 0)
       .u16(AVP.firmwareRevision, firmwareRevision)
       .text(AVP.vendorName, vendorName)
       .u16(AVP.assignedTunnelId, tunnel.localId)

@@ -269,6 +269,14 @@ function nextNs(at: World, id: number): number {
   return next & 0xffff;
 }
 
+test('4.4.3: an LNS that places no calls says so in its Bearer Capabilities', () => {
+  const at = world();
+  const [sccrp] = send(at, sccrq(1), HONEST, 0, 0);
+  assert.ok(sccrp?.do === 'transmit');
+  const { values } = parseControlMessage(sccrp.octets, CONTROL_HEADER, sccrp.octets.length, null, crypto);
+  assert.deepEqual([...values.get(AVP.bearerCapabilities)!], [0, 0, 0, 0]);
+});
+
 test('nobody is let in while the server shuts down', () => {
   const at = world();
   open(at, HONEST, 1);
