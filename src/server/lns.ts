@@ -352,10 +352,13 @@ export class Lns {
         return lns.#routes;
       },
       adopt: (next) => {
-        this.logging.configure(next);
-        this.aaa.configure(next);
-        this.services.configure(next);
-        for (const end of this.subscribers.ends()) if (end.up) this.#traces?.tap(end);
+        // A fault in one of them is ours, and leaves the others their new configuration.
+        this.#guarded(() => this.logging.configure(next));
+        this.#guarded(() => this.aaa.configure(next));
+        this.#guarded(() => this.services.configure(next));
+        this.#guarded(() => {
+          for (const end of this.subscribers.ends()) if (end.up) this.#traces?.tap(end);
+        });
       },
       gateways: this.#gateways,
       tunnels: this.#tunnels,
@@ -366,10 +369,14 @@ export class Lns {
   }
 
   /** Ends every tunnel of a gateway. */
-  #closeAll(gateway: Gateway, end: GroupEnd): void {
+  #closeAll(gateway: Gateway, { resultCode, errorCode = 0, message, terminateCause }: GroupEnd): void {
     for (const tunnel of this.#tunnels.values())
-      if (tunnel.at === gateway) for (const call of tunnel.calls.values()) call.lastReason = end.message;
-    this.#close(gateway, (out) => gateway.endpoint.closeAll({ errorCode: 0, ...end }, this.#now(), out));
+      if (tunnel.at === gateway)
+        for (const call of tunnel.calls.values()) {
+          call.lastReason = message;
+          if (terminateCause !== undefined) call.terminateCause = terminateCause;
+        }
+    this.#close(gateway, (out) => gateway.endpoint.closeAll({ resultCode, errorCode, message }, this.#now(), out));
   }
 
   /** A fault of ours in one message must not take every other session with it: it is logged whole. */

@@ -1,3 +1,4 @@
+import type { TerminateCause } from '../aaa/terminate.ts';
 import type { LnsConfig, ServiceUnit, TunnelClient, TunnelGroup, TunnelProfile, UserProfile } from '../config/types.ts';
 import { interfaceOf } from './units.ts';
 
@@ -6,6 +7,8 @@ export interface GroupEnd {
   readonly resultCode: number;
   readonly errorCode?: number;
   readonly message: string;
+  /** Acct-Terminate-Cause of the sessions, where the result code does not say enough. */
+  readonly terminateCause?: TerminateCause;
 }
 
 /** What a change of the configuration ends; all else goes on (junos-l2tp: what a change does to running tunnels). */

@@ -1,3 +1,4 @@
+import { Terminate } from '../aaa/terminate.ts';
 import type { LnsConfig } from '../config/types.ts';
 import { type PicChange, type PicLayout, type RedundancyState, ServicesPics } from '../platform/pics.ts';
 import { slotOf } from '../platform/platform.ts';
@@ -88,8 +89,13 @@ export class Services {
       );
       const end: GroupEnd =
         to === null
-          ? { resultCode: GENERAL_ERROR, errorCode: INSUFFICIENT_RESOURCES, message: 'the services PIC is gone' }
-          : { resultCode: CLEAR, message: 'switch-over to another services PIC' };
+          ? {
+              resultCode: GENERAL_ERROR,
+              errorCode: INSUFFICIENT_RESOURCES,
+              message: 'the services PIC is gone',
+              terminateCause: Terminate.PortError,
+            }
+          : { resultCode: CLEAR, message: 'switch-over to another services PIC', terminateCause: Terminate.PortError };
       for (const gateway of groups) {
         log('warning', 'switchover', { group: gateway.config.name, interface: name, from, to, reason });
         if (from !== null) closeAll(gateway, end);

@@ -48,6 +48,7 @@ export class Pair {
   readonly events: Event[] = [];
   lines = '';
   readonly #lacs: Lac[] = [];
+  readonly #told = new Map<Lac, string[]>();
 
   private constructor(config: string, options: Partial<LnsOptions>) {
     this.lns = new Lns(resolved(config), {
@@ -81,6 +82,7 @@ export class Pair {
   }
   /** An emulator that dials the server. */
   async dial(profile: Partial<LacProfile> = {}, options: Partial<LacOptions> = {}): Promise<Lac> {
+    const lines: string[] = [];
     const lac = new Lac({
       profiles: [
         {
@@ -105,11 +107,18 @@ export class Pair {
       loss: 0,
       seed: 1,
       helloIntervalMs: 60_000,
+      log: (line) => lines.push(line),
       ...options,
     });
+    this.#told.set(lac, lines);
     this.#lacs.push(lac);
     await lac.start();
     return lac;
+  }
+  /** Why a LAC's tunnels were closed, each reason once. */
+  closings(lac: Lac): string[] {
+    const reasons = this.#told.get(lac)!.flatMap((line) => /^tunnel \d+ closed: (.*)$/.exec(line)?.[1] ?? []);
+    return [...new Set(reasons)];
   }
   /** Waits until `condition` holds. @throws Error after `timeoutMs` */
   async until(condition: () => boolean, timeoutMs = 5000): Promise<void> {

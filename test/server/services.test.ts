@@ -48,7 +48,7 @@ test('a switch-over takes tunnels and sessions down; LAC and clients make them a
   assert.equal(pair.lns.services.picOf('rsp0'), 'sp-0/0/0');
   assert.equal(pair.lns.services.request('switchover', 'rsp0'), null);
   await pair.until(() => lac.status.tunnelsUp === 0);
-  assert.deepEqual([...lac.failures.keys()], ['StopCCN 1 switch-over to another services PIC']);
+  assert.deepEqual(pair.closings(lac), ['StopCCN 1 switch-over to another services PIC']);
   assert.equal(state(pair), 'On secondary, primary down');
   const again = await dialled(pair);
   const { sent, received } = await pair.traffic(again, 1000, 200);
@@ -84,7 +84,7 @@ test('request chassis pic offline: the pair fails over; a group without another 
   assert.equal(plain.status.sessionsUp, 4);
   assert.equal(pair.lns.services.set(0, 1, false).ok, true);
   await pair.until(() => plain.status.tunnelsUp === 0);
-  assert.deepEqual([...plain.failures.keys()], ['StopCCN 2/4 the services PIC is gone']);
+  assert.deepEqual(pair.closings(plain), ['StopCCN 2/4 the services PIC is gone']);
   const refused = await pair.dial({ server: pair.gateway('127.0.0.2') });
   assert.equal((await refused.settled(5000)).failed, 1);
   assert.deepEqual([...refused.failures.keys()], ['StopCCN 2/4 no services PIC is online']);

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { createSocket } from 'node:dgram';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -279,6 +280,38 @@ test('a flag traces its own, a filter its protocol, debug-level its detail', asy
   await session(pair, 'kim');
   await new Promise((resolve) => setTimeout(resolve, 50));
   assert.equal(read('six'), '');
+});
+
+test('level holds for events; debug-level error shows packets in error alone', async (t) => {
+  const { pair, read } = await tracing(t, 'flag all; level warning; filter { protocol radius; }');
+  const wrong = await pair.dial({ user: 'nobody' });
+  await wrong.settled(8000);
+  await pair.until(() => /authentication-failed/.test(read()));
+  assert.doesNotMatch(read(), /tunnel-up|session-failed|ready/);
+  await pair.change(traced('file two; flag protocol; debug-level error;'));
+  await session(pair, 'kim');
+  const { address, port } = pair.gateway('127.0.0.1');
+  // An SCCRQ whose Protocol Version AVP says that it is longer than the message.
+  const octets = Buffer.from('c80200210000000000000000800800000000000180ff000000020100800700000007', 'hex');
+  const socket = createSocket('udp4');
+  t.after(() => socket.close());
+  octets.writeUInt16BE(octets.length, 2);
+  socket.send(octets, port, address);
+  await pair.until(() => read('two') !== '');
+  assert.match(read('two'), /l2tp rx .* SCCRQ .*\n( {10}.*\n)* {10}! /);
+  for (const line of read('two')
+    .split('\n')
+    .filter((one) => / rx | tx /.test(one)))
+    assert.match(line, /SCCRQ/);
+});
+
+test('world-readable opens the file to anybody, no-world-readable keeps it; no-remote-trace changes nothing', async (t) => {
+  const { pair, directory, read } = await tracing(t, 'file open world-readable; flag init; no-remote-trace;');
+  await pair.until(() => read('open') !== '');
+  assert.equal(statSync(join(directory, 'open')).mode & 0o777, 0o644);
+  await pair.change(traced('file kept no-world-readable; flag configuration;'));
+  await pair.until(() => read('kept') !== '');
+  assert.equal(statSync(join(directory, 'kept')).mode & 0o777, 0o640);
 });
 
 test('filter user-name traces one user, what came before its name included, and no other', async (t) => {
