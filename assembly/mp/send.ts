@@ -5,10 +5,11 @@ import { setBe16 } from "../path/octets";
 import { count, countTx, dropTx } from "../path/count";
 import { encapPacket } from "../path/encap";
 import { transmitSlot } from "../path/transmit";
+import { tapPacket } from "../path/tap";
 import { peerPacket } from "./peer";
 import { bundleAt } from "./waiting";
 import { DROP_NOT_UP, DROP_FRAGMENTS, TOTAL_MP_TX_FRAGMENTS, TOTAL_MP_TX_PACKETS } from "../layout/drop";
-import { SESSION_ROW_SIZE, SESSION_GENERATION, SESSION_ACTION, SESSION_TARGET, ACTION_BUNDLE } from "../layout/session";
+import { SESSION_ROW_SIZE, SESSION_GENERATION, SESSION_FLAGS, SESSION_TAPPED, SESSION_ACTION, SESSION_TARGET, ACTION_BUNDLE } from "../layout/session";
 import {
   BUNDLE_ROW_SIZE, BUNDLE_OWNER_SHARD, BUNDLE_FLAGS, BUNDLE_TX_SHORT, BUNDLE_FRAGMENT_THRESHOLD, BUNDLE_LINKS, BUNDLE_NEXT_SEQUENCE, BUNDLE_MRU, BUNDLE_TX_FRAGMENTS, BUNDLE_TX_PACKETS,
   BUNDLE_LINK_STATES, LINK_SIZE, LINK_SESSION, LINK_GENERATION, LINK_NS_PER_256, LINK_MRU, LINK_BUSY_UNTIL, LINK_LAST_HEARD, LINK_GRACE, BUNDLE_HEARD, MP_BEGIN, MP_END,
@@ -27,6 +28,7 @@ export function mpPacket(network: u32, ptr: u32, len: u32): void {
   const owner = <u32>load<u16>(bundle + BUNDLE_OWNER_SHARD);
   if (owner != shard) return peerPacket(owner, network, ptr, len);
   countTx(network, len);
+  if (load<u32>(network + SESSION_FLAGS) & SESSION_TAPPED) tapPacket(network, ptr, len, 0);
   store<u8>(ptr - 1, 0x21); // the bundle takes compressed protocol fields (section 2)
   mpSend(network, bundle, row, ptr - 1, len + 1);
 }

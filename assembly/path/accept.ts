@@ -3,7 +3,6 @@ import { be16, setBe16, checksum, complement } from "./octets";
 import { drop, dropTx, countTx, count } from "./count";
 import { encapPacket } from "./encap";
 import { transmitSlot } from "./transmit";
-import { tapPacket } from "./tap";
 import { mpPacket } from "../mp/send";
 import { findAddress, MAPPED_LOW } from "../table/addresses";
 import { sessions } from "../state";
@@ -11,7 +10,7 @@ import { deliverOwn } from "./icmp";
 import { conforms } from "./police";
 import { clampMss } from "./mss";
 import { DROP_NO_ROUTE, DROP_CORE_IP, DROP_TOO_BIG, DROP_FRAGMENTS, DROP_NOT_UP, DROP_POLICED_DOWN, TOTAL_ACCEPTED, TOTAL_ACCEPTED_OCTETS, TOTAL_FRAGMENTED } from "../layout/drop";
-import { SESSION_ROW_SIZE, SESSION_PEER_MRU, SESSION_SHAPER_DOWN, SESSION_ACTION, SESSION_FLAGS, SESSION_TAPPED, ACTION_DELIVER, ACTION_MULTILINK } from "../layout/session";
+import { SESSION_ROW_SIZE, SESSION_PEER_MRU, SESSION_SHAPER_DOWN, SESSION_ACTION, ACTION_DELIVER, ACTION_MULTILINK } from "../layout/session";
 import { ADDRESS_CARRIER } from "../layout/address";
 
 const DONT_FRAGMENT: u32 = 0x4000;
@@ -40,7 +39,6 @@ export function sendPacket(session: u32, ptr: u32, len: u32): void {
   const policer = load<u32>(session + SESSION_SHAPER_DOWN);
   if (policer && !conforms(policer, len)) return dropTx(DROP_POLICED_DOWN, session);
   clampMss(session, ptr, len);
-  if (load<u32>(session + SESSION_FLAGS) & SESSION_TAPPED) tapPacket(session, ptr, len, 0);
   const mru = load<u32>(session + SESSION_PEER_MRU);
   if (len > mru) return sendTooBig(session, ptr, len, mru);
   send(session, action, ptr, len);

@@ -1,7 +1,8 @@
 // Last stop on the way down: the L2TP and PPP headers, from the session's template, in front of the packet.
 import { setBe16 } from "./octets";
 import { transmit } from "./transmit";
-import { SESSION_FLAGS, SESSION_SEND_NS, SESSION_PLAIN, SESSION_NUMBERED, SESSION_PLAIN_SIZE, SESSION_NUMBERED_SIZE, SESSION_TX_NS, SESSION_FRAME } from "../layout/session";
+import { tapPacket } from "./tap";
+import { SESSION_FLAGS, SESSION_SEND_NS, SESSION_TAPPED, SESSION_PLAIN, SESSION_NUMBERED, SESSION_PLAIN_SIZE, SESSION_NUMBERED_SIZE, SESSION_TX_NS, SESSION_FRAME } from "../layout/session";
 import { L2TP_P, L2TP_S } from "../layout/l2tp";
 
 /** Octets of an L2TP header with Length, without and with Ns and Nr. */
@@ -10,7 +11,17 @@ export const NUMBERED_HEADER: u32 = 12;
 
 /** Sends the IP packet at `ptr` to a session; 16 octets before it are overwritten. */
 export function encapPacket(session: u32, ptr: u32, len: u32): void {
-  if (load<u32>(session + SESSION_FLAGS) & SESSION_SEND_NS) {
+  const flags = load<u32>(session + SESSION_FLAGS);
+  // One branch for all that is out of the ordinary.
+  if (flags & (SESSION_SEND_NS | SESSION_TAPPED)) return encapOther(session, ptr, len, flags);
+  const size = <u32>load<u8>(session + SESSION_PLAIN_SIZE);
+  v128.store(ptr - 16, v128.load(session + SESSION_PLAIN));
+  setBe16(ptr - size + 2, len + size);
+  transmit(ptr - size, len + size, session);
+}
+function encapOther(session: u32, ptr: u32, len: u32, flags: u32): void {
+  if (flags & SESSION_TAPPED) tapPacket(session, ptr, len, 0);
+  if (flags & SESSION_SEND_NS) {
     const size = <u32>load<u8>(session + SESSION_NUMBERED_SIZE);
     v128.store(ptr - 16, v128.load(session + SESSION_NUMBERED));
     setBe16(ptr - size + 2, len + size);
