@@ -37,7 +37,11 @@ export class TmuxScreen {
     this.#tmux(['set', '-g', 'status', 'off']);
   }
   #tmux(args: string[], env: NodeJS.ProcessEnv = process.env): string {
-    return execFileSync('tmux', ['-L', this.#socket, '-f', '/dev/null', ...args], { encoding: 'utf8', env });
+    return execFileSync('tmux', ['-L', this.#socket, '-f', '/dev/null', ...args], {
+      encoding: 'utf8',
+      env,
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
   }
   type(text: string): void {
     this.#tmux(['send-keys', '-l', text]);

@@ -49,6 +49,8 @@ test('a session at a terminal of 80 by 24: the screens of docs/cli.md', async (t
     screen.press('Enter');
     await screen.until(/---\(more\)---/);
     screen.press('Space');
+    await screen.until(/show interfaces[\s\S]*---\(more\)---/);
+    screen.type('G');
     await screen.until(/Provide help information\n\S+> ?\n?$/);
     screen.type('help | no-more');
     screen.press('Enter');
