@@ -26,7 +26,10 @@ export interface EditState {
 }
 
 /** Hands pieces on, joined; gives way between them. @returns false where the operator gave up */
-async function deliver(pieces: Iterable<string> | AsyncIterable<string>, { out, signal }: ReplyTo): Promise<boolean> {
+export async function deliver(
+  pieces: Iterable<string> | AsyncIterable<string>,
+  { out, signal }: Pick<ReplyTo, 'out' | 'signal'>,
+): Promise<boolean> {
   if (Symbol.asyncIterator in pieces) {
     for await (const piece of pieces) {
       if (piece !== '') await out(piece);
@@ -42,9 +45,11 @@ async function deliver(pieces: Iterable<string> | AsyncIterable<string>, { out, 
     if (text.length < PIECE && !late) continue;
     await out(text);
     text = '';
-    if (late) await new Promise((resolve) => setImmediate(resolve));
+    if (late) {
+      await new Promise((resolve) => setImmediate(resolve));
+      since = performance.now();
+    }
     if (signal.aborted) return false;
-    since = performance.now();
   }
   if (text !== '') await out(text);
   return true;
