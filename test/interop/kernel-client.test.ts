@@ -83,6 +83,8 @@ test('PAP works as well; a packet larger than the MRU with DF is answered by ICM
     assert.match(lab.log, /session-up .*method=pap/);
     assert.match(lab.show('tunnel'), /Established/);
     assert.match(lab.show('session', 'extensive'), /Username: alice/);
+    // The client's kernel answers, by the way of its session.
+    assert.match(lab.cli(`ping ${POOL_FIRST} rapid count 3`), /!!!\n[\s\S]* 3 packets received, 0% packet loss/);
     let answer = '';
     try {
       answer = lab.inHost('ping', '-c', '2', '-i', '0.3', '-W', '1', '-M', 'do', '-s', '1460', POOL_FIRST);

@@ -133,6 +133,13 @@ export class Lab {
     });
   }
 
+  /** One command of the CLI. */
+  cli(line: string): string {
+    return execFileSync(process.execPath, [main, 'cli', '-c', line, '--socket', join(this.folder, 'lns.sock')], {
+      encoding: 'utf8',
+    });
+  }
+
   /** Boots the guest and dials; `after` runs in it once PPP is up. @returns what it printed */
   async dial(options: {
     user?: string;
