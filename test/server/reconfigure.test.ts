@@ -56,7 +56,7 @@ interfaces {
   sp-1/2/0 { ${parts.units ?? UNITS} }
   sp-1/3/0 { ${UNITS.replace('255.1', '255.2')} }
   sp-1/1/0 { ${UNITS.replace('255.1', '255.3')} }
-  rsp0 { redundancy-options { primary sp-1/2/0; secondary sp-1/1/0; } ${UNITS} }
+  rsp0 { redundancy-options { primary sp-0/0/0; secondary sp-0/1/0; } ${UNITS} }
 }
 `;
 
@@ -317,6 +317,33 @@ test('a gateway that nobody has used is closed at once: its port is free again',
   });
 });
 
+test('gateways come and go ten times under traffic of another: not one packet of it is lost', async (t) => {
+  const pair = await pairOf(t);
+  const east = await dialled(pair, '127.0.0.1', { tunnels: 4, sessionsPerTunnel: 2 });
+  east.setTraffic(3000);
+  for (let n = 1; n <= 10; n++) {
+    await pair.change(configuration({ west: null }));
+    await pair.until(() => pair.events.filter(({ event }) => event === 'gateway-closed').length === n);
+    await pair.change(configuration());
+  }
+  const west = await dialled(pair, '127.0.0.2', { tunnels: 2 });
+  await carries(pair, west);
+  await carries(pair, east);
+  assert.deepEqual(pair.drops(), {});
+});
+
+test("two groups that change places end their sessions, and serve at each other's address", async (t) => {
+  const pair = await pairOf(t);
+  const lacs = [await dialled(pair, '127.0.0.1'), await dialled(pair, '127.0.0.2')];
+  await pair.change(configuration({ east: { address: '127.0.0.2' }, west: { address: '127.0.0.1' } }));
+  await pair.until(() => lacs.every((lac) => lac.status.tunnelsUp === 0));
+  await dialled(pair, '127.0.0.1');
+  assert.deepEqual(
+    [...pair.lns.tunnels.values()].map(({ gateway }) => gateway.name),
+    ['west'],
+  );
+});
+
 test('routes and our own addresses follow the change', async (t) => {
   if (!needs(t, 'root', 'ip')) return;
   // Prefixes of this run's own: another run may have a device of its own at the same time.
@@ -377,7 +404,7 @@ test('the difference names what ends and nothing else', () => {
   // Another pair behind a redundant interface is another services interface.
   const rsp = resolved(configuration({ east: { service: 'rsp0' } }));
   const other = resolved(
-    configuration({ east: { service: 'rsp0' } }).replace('secondary sp-1/1/0', 'secondary sp-1/3/0'),
+    configuration({ east: { service: 'rsp0' } }).replace('secondary sp-0/1/0', 'secondary sp-0/2/0'),
   );
   assert.deepEqual([...differenceOf(rsp, other).groups.keys()], ['east']);
   assert.deepEqual(of({ units: UNITS }, { units: 'unit 0 { family inet; }' }).units, ['sp-1/2/0.10', 'sp-1/2/0.20']);
