@@ -26,6 +26,7 @@ export { conforms } from "./path/police";
 export { CLAMP_OFF, CLAMP_AUTO, mssOptions } from "./path/mss";
 export { ringDoorbell, puntOptions } from "./path/punt";
 export { trafficOptions, trafficClock, trafficSend } from "./path/traffic";
+export { impairOptions, impairTick } from "./path/impair";
 export { mpTick, mpRecover } from "./mp/bundle";
 export { peerTake, peerRelease, peerWake, peerWaits } from "./mp/peer";
 export { decap } from "./path/decap";

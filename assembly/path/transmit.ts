@@ -4,6 +4,7 @@ import { base, tx, ringAccessOut } from "../state";
 import { count, drop } from "./count";
 import { ringReserve, ringCommit } from "./ring";
 import { ringSize, setPending } from "./punt";
+import { impair, impairSent } from "./impair";
 import { slotsRelease } from "../mp/pool";
 import {
   TX_MESSAGES, TX_MESSAGES_MAX, TX_IOVECS, TX_CONTROLS, TX_RUNS, TX_SINGLE, TX_SLOTS, TX_SLOT_SIZE, TX_SLOTS_MAX, TX_OUT, TX_OUT_MAX, MMSGHDR_SIZE, IOVEC_SIZE,
@@ -28,6 +29,8 @@ let outs: u32 = 0;
 let segmenting: bool = false;
 /** Datagrams go to the ring of a portable back end in place of the transmit list. */
 let toRing: bool = false;
+/** `toRing`, or the emulator impairs them: one branch for both. */
+let aside: bool = false;
 let open: bool = false; // the last message takes more segments
 let segment: u32 = 0;
 let segments: u32 = 0;
@@ -46,10 +49,14 @@ export function transmitOptions(gso: u32, ring: bool): void {
   segmenting = gso != RUNS_NONE;
   withinTunnel = gso == RUNS_TUNNEL;
   toRing = ring;
+  aside = aside || ring;
 }
+/** Datagrams pass `impair` first. */
+export function transmitAside(on: bool): void { aside = on || toRing; }
 /** Forgets the lists of the last batch. */
 export function transmitReset(): void {
   messages = iovecs = runs = slots = outs = 0;
+  if (aside) impairSent();
   open = false;
   group = 0xffffffff;
   slotsRelease();
@@ -73,6 +80,11 @@ export function transmitSlot(): u32 {
 }
 /** Adds a datagram for the LAC of `session`; its octets must stay until the batch is sent. */
 export function transmit(ptr: u32, len: u32, session: u32): void {
+  if (aside && impair(ptr, len, session)) return;
+  transmitNow(ptr, len, session);
+}
+/** As `transmit`, past the impairments. */
+export function transmitNow(ptr: u32, len: u32, session: u32): void {
   count(TOTAL_TX_DATAGRAMS, 1);
   count(TOTAL_TX_OCTETS, len);
   if (toRing) return transmitRing(ptr, len, session);

@@ -80,16 +80,15 @@ export async function demo(options: DemoOptions): Promise<void> {
   }
   const lac = new Lac({
     profiles: profiles(lns.listening),
-    localAddress: '127.0.0.1',
-    onePort: false,
+    localAddresses: ['127.0.0.1'],
+    ports: 0,
     shards: 1,
     setupRate: 0,
     traffic:
       options.net === 'tun'
-        ? { kind: 'icmp', target: OWN_ADDRESS, octets: 64, burst: 4 }
-        : { kind: 'udp', target: '192.0.2.7', octets: 64, burst: 4 },
-    loss: 0,
-    seed: 1,
+        ? { kind: 'icmp', target: OWN_ADDRESS, sizes: [64], burst: 4, flows: 1 }
+        : { kind: 'udp', target: '192.0.2.7', sizes: [64], burst: 4, flows: 1 },
+    impair: null,
     helloIntervalMs: 30_000,
     portable: options.portable === true,
     log: (line) => console.log(line),

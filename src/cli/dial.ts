@@ -1,40 +1,10 @@
-import { Lac, type LacStatus } from '../emulator/lac.ts';
-import { UsageError } from '../errors.ts';
-import type { AuthMethod } from '../ppp/types.ts';
-import { parseIpv4, parseIpv6 } from '../wire/address.ts';
-
-type Method = 'chap' | 'pap' | 'mschap-v2';
-const methodOf = (word: Method): AuthMethod => (word === 'chap' ? 'chap-md5' : word);
-
-interface DialOptions {
-  server: string;
-  port: number;
-  tunnels: number;
-  sessions: number;
-  name: string;
-  secret?: string;
-  hide?: boolean;
-  user: string;
-  password?: string;
-  auth: 'any' | Method;
-  proxy?: Method | 'none';
-  local: string;
-  onePort?: boolean;
-  rate: number;
-  traffic: number;
-  size: number;
-  target: string;
-  echo: 'udp' | 'icmp';
-  duration: number;
-  loss: number;
-  seed: number;
-  sequencing?: boolean;
-  hello: number;
-  shards: number;
-  timeout: number;
-  json?: boolean;
-  portable?: boolean;
-}
+import { writeFileSync } from 'node:fs';
+import { bucketValue, quantile } from '../dataplane/traffic.ts';
+import { Lac } from '../emulator/lac.ts';
+import { Redundancy } from '../emulator/redundancy.ts';
+import type { LacStatus } from '../emulator/types.ts';
+import { type DialOptions, lacOptions } from './dial-options.ts';
+import { type Dialled, describe, drawReport, type TrafficPoint } from './dial-report.ts';
 
 /** Resolves after `ms`, or with true at once when the operator has had enough. */
 export function pause(ms: number, interrupted: Promise<void>): Promise<boolean> {
@@ -54,143 +24,272 @@ export function interruption(): Promise<void> {
   });
 }
 
-const median = (values: number[], part: number): number => {
+/** Between two points of the traffic's curve. */
+const POINT_MS = 500;
+/** What is under way when the traffic stops has so long to come back. */
+const LINGER_MS = 500;
+/** How often sessions that share an address are looked at. */
+const WATCH_MS = 2;
+
+const percentile = (values: readonly number[], part: number): number => {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? 0;
 };
+const round = (value: number, digits: number): number => Number(value.toFixed(digits));
 
-/** Dials, sends traffic, and says what came of it. Exit status 1 where not every session came up. */
+/** Of the dialling that has just ended. */
+function setupOf(lac: Lac): Dialled['setup'] {
+  return {
+    seconds: round(lac.setupMs / 1000, 3),
+    perSecond: Math.round(lac.setupTimes.length / Math.max(lac.setupMs / 1000, 0.001)),
+    p50Ms: round(percentile(lac.setupTimes, 0.5), 1),
+    p99Ms: round(percentile(lac.setupTimes, 0.99), 1),
+  };
+}
+const progressLine = (status: LacStatus, bundles = 0): string =>
+  `tunnels ${status.tunnelsUp}  sessions ${status.sessionsUp} of ${status.wanted}${bundles > 0 ? `  bundles ${bundles}` : ''}${status.failed > 0 ? `  failed ${status.failed}` : ''}${status.lost > 0 ? `  lost ${status.lost}` : ''}`;
+
+/** CPU time of this process so far, milliseconds. */
+const cpuMs = (): number => {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+};
+
+/**
+ * Dials, sends traffic, and says what came of it. Exit status 1 where not every session came up, a packet was damaged,
+ * or more was lost than --max-loss allows.
+ */
 export async function dial(options: DialOptions): Promise<void> {
-  for (const address of [options.server, options.target, options.local])
-    if (parseIpv4(address) === null && parseIpv6(address) === null)
-      throw new UsageError(`'${address}' is not an IP address`);
-  const secret = options.secret ?? process.env.LNS_SECRET ?? null;
-  if (options.hide === true && secret === null) throw new UsageError('--hide needs the shared secret (--secret)');
-  const password = options.password ?? process.env.LNS_PASSWORD ?? '';
   const say = (line: string): void => console.error(line);
-  const lac = new Lac({
-    profiles: [
-      {
-        server: { address: options.server, port: options.port },
-        tunnels: options.tunnels,
-        sessionsPerTunnel: options.sessions,
-        hostName: options.name,
-        secret,
-        hideAvps: options.hide === true,
-        user: options.user,
-        password,
-        methods: options.auth === 'any' ? ['chap-md5', 'pap', 'mschap-v2'] : [methodOf(options.auth)],
-        sequencing: options.sequencing === true,
-        proxy: options.proxy === undefined ? null : options.proxy === 'none' ? [] : [methodOf(options.proxy)],
-      },
-    ],
-    localAddress: options.local,
-    onePort: options.onePort === true,
-    shards: options.shards,
-    setupRate: options.rate,
-    traffic: { kind: options.echo, target: options.target, octets: options.size, burst: 8 },
-    loss: options.loss,
-    seed: options.seed,
-    helloIntervalMs: options.hello * 1000,
-    portable: options.portable === true,
-    log: say,
-  });
+  const lac = new Lac(lacOptions(options, say));
   const interrupted = interruption();
   await lac.start();
-  const progress = setInterval(() => say(progressLine(lac.status)), 1000);
-  await Promise.race([lac.settled(options.timeout * 1000), interrupted]);
-  const { status } = lac;
-  say(progressLine(status));
-  let seconds = 0;
-  if (options.traffic > 0 && status.sessionsUp > 0) {
-    const from = performance.now();
-    lac.setTraffic(options.traffic);
-    await pause(options.duration === 0 ? Number.POSITIVE_INFINITY : options.duration * 1000, interrupted);
-    lac.setTraffic(0);
-    seconds = (performance.now() - from) / 1000;
-    // What is under way comes in, also after Ctrl-C.
-    await new Promise((resolve) => setTimeout(resolve, 300));
+  let line = (): string => progressLine(lac.status, lac.bundlesUp);
+  const progress = setInterval(() => say(line()), 1000);
+  try {
+    await Promise.race([lac.settled(options.timeout * 1000), interrupted]);
+    let { status } = lac;
+    say(progressLine(status, lac.bundlesUp));
+    const failures = new Map(lac.failures);
+    const setup = setupOf(lac);
+    let storm: Dialled['storm'] = null;
+    if (options.storm !== undefined && status.sessionsUp > 0) {
+      storm = await stormOf(lac, options, interrupted, say);
+      for (const [reason, count] of lac.failures) failures.set(reason, (failures.get(reason) ?? 0) + count);
+      status = lac.status;
+    }
+    let traffic: Dialled['traffic'] = null;
+    let redundancy: Dialled['redundancy'] = null;
+    const points: TrafficPoint[] = [];
+    if (options.traffic > 0 && status.sessionsUp > 0) {
+      const watched = options.redundant === undefined ? null : new Redundancy(lac.calls, options.seed);
+      const calls = lac.calls;
+      const busy = await send(lac, options, points, watched, interrupted, (words) => {
+        line = () => words;
+      });
+      traffic = trafficOf(lac, options, busy.seconds, busy.cpuMs);
+      traffic.perSession = perSession(lac, calls);
+      if (watched !== null) redundancy = redundancyOf(watched, busy.startedAt);
+    }
+    const histogram = [...lac.plane.traffic.histogram()];
+    const result: Dialled = {
+      tunnels: status.tunnelsUp,
+      sessions: status.sessionsUp,
+      bundles: lac.bundlesUp,
+      wanted: status.wanted,
+      failed: status.failed,
+      lost: lac.status.lost,
+      failures: Object.fromEntries(failures),
+      ports: lac.ports,
+      setup,
+      storm,
+      traffic,
+      redundancy,
+      impaired: { control: lac.controlImpaired, data: lac.plane.traffic.impaired() },
+      curve: lac.curve.map(({ at, tunnels, sessions }) => [Math.round(at), tunnels, sessions]),
+      trafficCurve: points,
+      memoryMb: Math.round(process.memoryUsage().rss / 1e6),
+    };
+    clearInterval(progress);
+    if (options.report !== undefined)
+      writeFileSync(
+        options.report,
+        drawReport(
+          result,
+          histogram.map((count, bucket) => [bucketValue(bucket), count] as const),
+          options,
+        ),
+      );
+    await lac.stop();
+    if (options.json === true) {
+      if (options.perSession !== true && result.traffic !== null) result.traffic.perSession = undefined;
+      console.log(JSON.stringify(result));
+    } else console.log(describe(result, options));
+    const wrong =
+      status.sessionsUp < status.wanted ||
+      status.tunnelsUp < options.tunnels ||
+      (options.redundant === undefined && result.lost > 0) ||
+      (traffic !== null && (traffic.bad > 0 || traffic.lossPart > options.maxLoss));
+    if (wrong) process.exitCode = 1;
+  } finally {
+    clearInterval(progress);
+    await lac.stop();
   }
-  clearInterval(progress);
-  const { traffic } = lac;
-  const summary = {
-    tunnels: status.tunnelsUp,
-    sessions: status.sessionsUp,
-    wanted: status.wanted,
-    failed: status.failed,
-    lost: lac.status.lost,
-    failures: Object.fromEntries(lac.failures),
-    setup: {
-      seconds: round(lac.setupMs / 1000, 3),
-      perSecond: Math.round(status.sessionsUp / Math.max(lac.setupMs / 1000, 0.001)),
-      p50Ms: round(median(lac.setupTimes, 0.5), 1),
-      p99Ms: round(median(lac.setupTimes, 0.99), 1),
-    },
-    traffic:
-      seconds === 0
-        ? null
-        : {
-            seconds: round(seconds, 2),
-            octets: options.size,
-            sent: traffic.sent,
-            received: traffic.received,
-            sentPerSecond: Math.round(traffic.sent / seconds),
-            receivedPerSecond: Math.round(traffic.received / seconds),
-            lossPart: traffic.sent === 0 ? 0 : round(1 - (traffic.received + traffic.bad) / traffic.sent, 6),
-            reordered: traffic.reordered,
-            bad: traffic.bad,
-            rttUs: { p50: traffic.p50, p99: traffic.p99, max: traffic.max },
-          },
-  };
-  await lac.stop();
-  if (options.json === true) console.log(JSON.stringify(summary));
-  else console.log(formatSummary(summary));
-  if (status.sessionsUp < status.wanted || summary.lost > 0 || status.tunnelsUp < options.tunnels) process.exitCode = 1;
 }
 
-const round = (value: number, digits: number): number => Number(value.toFixed(digits));
-const progressLine = (status: LacStatus): string =>
-  `tunnels ${status.tunnelsUp}  sessions ${status.sessionsUp} of ${status.wanted}${status.failed > 0 ? `  failed ${status.failed}` : ''}`;
+/** All fall silent, and after a while all dial at once. */
+async function stormOf(
+  lac: Lac,
+  options: DialOptions,
+  interrupted: Promise<void>,
+  say: (line: string) => void,
+): Promise<Dialled['storm']> {
+  const before = lac.status.sessionsUp;
+  const silentAt = lac.elapsedMs;
+  lac.fallSilent();
+  say(`storm: ${before} sessions fell silent`);
+  await pause(options.storm! * 1000, interrupted);
+  const redialAt = lac.elapsedMs;
+  lac.redial(options.window ?? Number.POSITIVE_INFINITY, options.tunnelWindow ?? Number.POSITIVE_INFINITY);
+  await Promise.race([lac.settled(options.timeout * 1000), interrupted]);
+  say(progressLine(lac.status, lac.bundlesUp));
+  return {
+    sessionsBefore: before,
+    sessionsAfter: lac.status.sessionsUp,
+    silentSeconds: round((redialAt - silentAt) / 1000, 2),
+    silentAtMs: Math.round(silentAt),
+    redialAtMs: Math.round(redialAt),
+    ...setupOf(lac),
+    failed: lac.status.failed,
+  };
+}
 
-function formatSummary(summary: {
-  tunnels: number;
-  sessions: number;
-  wanted: number;
-  failed: number;
-  lost: number;
-  failures: Record<string, number>;
-  setup: { seconds: number; perSecond: number; p50Ms: number; p99Ms: number };
-  traffic: {
-    seconds: number;
-    octets: number;
-    sent: number;
-    received: number;
-    sentPerSecond: number;
-    receivedPerSecond: number;
-    lossPart: number;
-    reordered: number;
-    bad: number;
-    rttUs: { p50: number | null; p99: number | null; max: number | null };
-  } | null;
-}): string {
-  const { setup, traffic } = summary;
-  const lines = [
-    `Tunnels up     ${summary.tunnels}`,
-    `Sessions up    ${summary.sessions} of ${summary.wanted}`,
-    `Set-up         ${setup.seconds} s, ${setup.perSecond} sessions/s, p50 ${setup.p50Ms} ms, p99 ${setup.p99Ms} ms`,
-  ];
-  const waiting = summary.wanted - summary.sessions - summary.failed;
-  if (waiting > 0) lines.push(`Not up         ${waiting}: the LNS did not answer in time`);
-  if (summary.lost > 0) lines.push(`Lost           ${summary.lost} sessions that were up`);
-  for (const [reason, count] of Object.entries(summary.failures)) lines.push(`Failed         ${count}: ${reason}`);
-  if (traffic !== null)
-    lines.push(
-      `Traffic        ${traffic.seconds} s of ${traffic.octets}-octet packets`,
-      `  sent         ${traffic.sent} (${traffic.sentPerSecond}/s)`,
-      `  came back    ${traffic.received} (${traffic.receivedPerSecond}/s)`,
-      `  loss         ${(traffic.lossPart * 100).toFixed(4)} %`,
-      `  reordered    ${traffic.reordered}, damaged ${traffic.bad}`,
-      `  round trip   p50 ${traffic.rttUs.p50 ?? '-'} us, p99 ${traffic.rttUs.p99 ?? '-'} us, max ${traffic.rttUs.max ?? '-'} us`,
+async function send(
+  lac: Lac,
+  options: DialOptions,
+  points: TrafficPoint[],
+  watched: Redundancy | null,
+  interrupted: Promise<void>,
+  show: (words: string) => void,
+): Promise<{ seconds: number; cpuMs: number; startedAt: number }> {
+  const from = performance.now();
+  const cpu = cpuMs();
+  const rampMs = options.trafficRamp * 1000;
+  const rateAt = (elapsed: number): number =>
+    rampMs === 0 || elapsed >= rampMs ? options.traffic : Math.max(1, Math.round((options.traffic * elapsed) / rampMs));
+  lac.setTraffic(rateAt(0));
+  const { traffic, tables } = lac.plane;
+  let before = traffic.total(tables.sessionsHighest);
+  let histogram = traffic.histogram();
+  let at = from;
+  const point = (): void => {
+    const now = performance.now();
+    const total = traffic.total(tables.sessionsHighest);
+    const all = traffic.histogram();
+    const seconds = (now - at) / 1000;
+    const inside = all.map((count, index) => count - histogram[index]!);
+    const entry = {
+      atMs: Math.round(now - from),
+      offered: rateAt(now - from),
+      sent: Math.round((total.sent - before.sent) / seconds),
+      received: Math.round((total.received - before.received) / seconds),
+      p50Us: quantile(inside, 0.5),
+      p99Us: quantile(inside, 0.99),
+    };
+    points.push(entry);
+    show(
+      `sent ${entry.sent}/s  came back ${entry.received}/s  round trip p50 ${entry.p50Us ?? '-'} us, p99 ${entry.p99Us ?? '-'} us`,
     );
-  return lines.join('\n');
+    before = total;
+    histogram = all;
+    at = now;
+  };
+  const sampling = setInterval(point, POINT_MS);
+  const ramping = rampMs === 0 ? null : setInterval(() => lac.setTraffic(rateAt(performance.now() - from)), 100);
+  const watching =
+    watched === null
+      ? null
+      : setInterval(() => watched.watch(performance.now(), (row) => traffic.session(row)), WATCH_MS);
+  const killing =
+    watched === null
+      ? null
+      : setInterval(() => {
+          for (const call of watched.kill(performance.now())) lac.hangUp(call);
+        }, options.killEvery);
+  await pause(options.duration === 0 ? Number.POSITIVE_INFINITY : options.duration * 1000, interrupted);
+  lac.setTraffic(0);
+  const seconds = (performance.now() - from) / 1000;
+  point();
+  for (const timer of [sampling, ramping, watching, killing]) if (timer !== null) clearInterval(timer);
+  const spent = cpuMs() - cpu;
+  // What is under way comes in, also after Ctrl-C.
+  await new Promise((resolve) => setTimeout(resolve, LINGER_MS));
+  return { seconds, cpuMs: spent, startedAt: from };
+}
+
+function trafficOf(lac: Lac, options: DialOptions, seconds: number, cpu: number): NonNullable<Dialled['traffic']> {
+  const { sent, received, reordered, duplicates, bad, p50, p99, p999, max } = lac.traffic;
+  return {
+    seconds: round(seconds, 2),
+    octets: options.size.length === 1 ? options.size[0]! : options.size,
+    sent,
+    received,
+    sentPerSecond: Math.round(sent / seconds),
+    receivedPerSecond: Math.round(received / seconds),
+    lossPart: sent === 0 ? 0 : round(1 - (received + bad) / sent, 6),
+    reordered,
+    duplicates,
+    bad,
+    rttUs: { p50, p99, p999, max },
+    cpuNsPerPacket: Math.round((cpu * 1e6) / Math.max(1, sent + received)),
+    perSession: undefined,
+  };
+}
+function perSession(lac: Lac, calls: Lac['calls']): NonNullable<NonNullable<Dialled['traffic']>['perSession']> {
+  const seen = new Set<number>();
+  const list: NonNullable<NonNullable<Dialled['traffic']>['perSession']> = [];
+  for (const call of calls) {
+    // A bundle is one.
+    const row = call.bundle?.networkRow ?? call.row;
+    if (row === 0 || seen.has(row)) continue;
+    seen.add(row);
+    const { sent, received, reordered, duplicates, bad, meanUs, maxUs } = lac.trafficOf(call);
+    list.push({
+      session: call.number,
+      tunnel: call.tunnel.number,
+      user: call.userName,
+      sent,
+      lost: Math.max(0, sent - received - bad),
+      reordered,
+      duplicates,
+      bad,
+      meanUs: meanUs === null ? null : round(meanUs, 1),
+      maxUs,
+    });
+  }
+  return list;
+}
+
+function redundancyOf(watched: Redundancy, startedAt: number): NonNullable<Dialled['redundancy']> {
+  const gaps = watched.switches.map(({ gapMs }) => gapMs).filter((gap) => gap !== null);
+  return {
+    stacks: watched.stacks.length,
+    switches: watched.switches.length,
+    unanswered: watched.switches.length - gaps.length,
+    gapMs: {
+      p50: round(percentile(gaps, 0.5), 1),
+      p99: round(percentile(gaps, 0.99), 1),
+      max: round(percentile(gaps, 1), 1),
+    },
+    timeline: watched.stacks.map(({ user, group, reigns }) => ({
+      user,
+      group,
+      carried: reigns.map(({ place, fromMs, toMs, packets }) => ({
+        place: place + 1,
+        fromMs: Math.round(fromMs - startedAt),
+        toMs: Math.round(toMs - startedAt),
+        packets,
+      })),
+    })),
+  };
 }

@@ -567,7 +567,7 @@ export class ControlEndpoint {
     const { secret, receiveWindow } = tunnel.policy;
     const builder = this.#begin(tunnel, type, 0)
       .u16(AVP.protocolVersion, PROTOCOL_VERSION)
-      .text(AVP.hostName, hostName)
+      .text(AVP.hostName, tunnel.policy.hostName ?? hostName)
       .u32(AVP.framingCapabilities, CAPABILITIES)
       // Section 4.4.3: an LNS that places no calls has no bearers.
       .u32(AVP.bearerCapabilities, this.#options.authorize === null ? CAPABILITIES : 0)

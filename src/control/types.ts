@@ -7,6 +7,8 @@ export interface TunnelPolicy {
   /** Shared secret: challenges the peer, answers its challenge, hides AVPs. null: none. */
   readonly secret: Uint8Array | null;
   readonly hideAvps: boolean;
+  /** Host Name AVP of this tunnel, in place of the endpoint's: an emulator plays many LACs. */
+  readonly hostName?: string;
   /** Silence before a HELLO; 0 = never. */
   readonly helloIntervalMs: number;
   readonly retransmitCapMs: number;

@@ -64,9 +64,20 @@ export interface PathExports {
   peerRelease(from: number): void;
   peerWake(): bigint;
   peerWaits(from: number): number;
-  trafficOptions(kind: number, target: number, octets: number, packetsInARow: number): void;
+  trafficOptions(kind: number, target: number, sizes: number, packetsInARow: number, flows: number): void;
   trafficClock(microseconds: bigint): void;
   trafficSend(budget: number): number;
+  impairOptions(
+    loss: number,
+    duplicate: number,
+    reorder: number,
+    delayMs: number,
+    jitterMs: number,
+    seed: number,
+    shards: number,
+    held: number,
+  ): void;
+  impairTick(): number;
 }
 
 /** Compiles build/lns.wasm; the module can be posted to worker threads. */

@@ -22,6 +22,8 @@ export interface MemorySizes {
   ports: boolean;
   /** Records of the traffic generator. */
   traffic: boolean;
+  /** Datagrams that the generator's impairments may hold back, in each shard. Default 0. */
+  held?: number;
 }
 
 /** One part of the memory: `count` rows or blocks of `stride` octets from `offset` on. */
@@ -101,7 +103,12 @@ export function planMemory(sizes: MemorySizes): MemoryPlan {
   addRings(layout.PART_RING_CORE_OUT, shards, sizes.coreRingOctets);
   if (bundles > 0 && shards > 1) addRings(layout.PART_RING_PEER, shards * shards, PEER_RING_OCTETS);
   if (sizes.traffic)
-    add(layout.PART_TRAFFIC, 1, (sessions + 1) * layout.TRAFFIC_RECORD_SIZE + shards * layout.TRAFFIC_BUCKETS * 8);
+    add(
+      layout.PART_TRAFFIC,
+      1,
+      (sessions + 1) * layout.TRAFFIC_RECORD_SIZE +
+        shards * (layout.TRAFFIC_BLOCK_SIZE + (sizes.held ?? 0) * layout.HELD_SIZE),
+    );
   if (at > 0x1_0000_0000)
     throw new RangeError(`tables for ${sizes.sessions} sessions and ${shards} shards need more than 4 GiB of memory`);
   return { sizes, parts, durableEnd, end: at, pages: at / 65536 };

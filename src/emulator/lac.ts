@@ -1,184 +1,139 @@
 import type dgram from 'node:dgram';
-import { Deadlines, type Timed } from '../control/deadlines.ts';
 import { ControlEndpoint } from '../control/endpoint.ts';
-import type { Cause, ControlAction, TunnelInfo, TunnelPolicy } from '../control/types.ts';
+import type { Cause, ControlAction, TunnelInfo } from '../control/types.ts';
 import { WasmCrypto } from '../dataplane/crypto.ts';
+import { quantile, type SessionTraffic } from '../dataplane/traffic.ts';
+import { ConfigError } from '../errors.ts';
 import * as layout from '../generated/layout.ts';
 import { type Ffi, openFfi } from '../io/ffi.ts';
 import { Rungs } from '../io/rungs.ts';
 import { Ticker } from '../io/ticker.ts';
 import { DatagramSender, openDgram, openUdpSocket } from '../io/udp.ts';
-import { PppSession } from '../ppp/session.ts';
-import type { AuthMethod, LcpResult, PppAction, PppOptions } from '../ppp/types.ts';
 import { TunnelIdPool } from '../server/ids.ts';
 import { Plane, type ShardCounters } from '../server/plane.ts';
 import { decodeSockaddr, encodeSockaddr, type PeerAddress, parseIpv4 } from '../wire/address.ts';
-import { octets32 } from '../wire/ppp.ts';
-import { SeededRandom, SystemRandom } from '../wire/random.ts';
-import { answerCall, type Front } from './front.ts';
+import { SystemRandom } from '../wire/random.ts';
+import { EmulatedCall, EmulatedTunnel } from './call.ts';
+import { Clients } from './clients.ts';
+import { Impairment } from './impair.ts';
+import { Pacer } from './pacer.ts';
+import type { CurvePoint, LacOptions, LacStatus, LacTraffic } from './types.ts';
 
-/** Tunnels of one kind: to one LNS, with one host name, secret and user. */
-export interface LacProfile {
-  readonly server: PeerAddress;
-  readonly tunnels: number;
-  readonly sessionsPerTunnel: number;
-  /** Host Name AVP; "%d" becomes the number of the tunnel. */
-  readonly hostName: string;
-  readonly secret: string | null;
-  readonly hideAvps: boolean;
-  /** PPP user; "%d" becomes the number of the session. */
-  readonly user: string;
-  readonly password: string;
-  readonly methods: readonly AuthMethod[];
-  /** Ask for numbered data messages at all times. */
-  readonly sequencing: boolean;
-  /**
-   * The LAC answers the call itself, negotiates LCP and demands one of these methods, and hands over what came of it
-   * (RFC 2661 section 4.4.5); empty: it demands none. null or absent: it leaves PPP to the LNS.
-   */
-  readonly proxy?: readonly AuthMethod[] | null;
-}
+export type { Groups, LacOptions, LacProfile, LacStatus, LacTraffic } from './types.ts';
 
-export interface LacOptions {
-  readonly profiles: readonly LacProfile[];
-  /** Our address; "0.0.0.0" lets the kernel choose. */
-  readonly localAddress: string;
-  /** All tunnels by one UDP port, not one each. */
-  readonly onePort: boolean;
-  readonly shards: number;
-  /** New sessions a second; 0: as fast as the LNS answers. */
-  readonly setupRate: number;
-  /** Traffic of the sessions that are up, packets a second in all. */
-  readonly traffic: {
-    readonly kind: 'udp' | 'icmp';
-    readonly target: string;
-    readonly octets: number;
-    readonly burst: number;
-  } | null;
-  /** Part of the control messages and PPP control frames that is lost here, each way; 0 to 1. */
-  readonly loss: number;
-  readonly seed: number;
-  readonly helloIntervalMs: number;
-  /** Portable access side even where system calls are to be had. */
-  readonly portable?: boolean;
-  /** One line an event. */
-  readonly log?: (line: string) => void;
-}
-
-/** How the emulator stands. */
-export interface LacStatus {
-  readonly tunnelsUp: number;
-  readonly sessionsUp: number;
-  /** Set-ups that ended for good without coming up. */
-  readonly failed: number;
-  readonly wanted: number;
-  /** Ended after they had been up. */
-  readonly lost: number;
-}
-export interface LacTraffic {
-  readonly sent: number;
-  readonly received: number;
-  readonly reordered: number;
-  readonly bad: number;
-  /** Microseconds of the round trip; null where nothing came back. */
-  readonly p50: number | null;
-  readonly p99: number | null;
-  readonly max: number | null;
-}
-
-/** Sessions that may be between call and IPCP at once, where no rate is set. */
+/** Sessions and tunnels that may be in set-up at once, where nothing else is said. */
 const SETUP_WINDOW = 512;
 const TUNNEL_WINDOW = 256;
-const MRU = 1500;
 const SHUTDOWN_MS = 3000;
-
-interface EmulatedTunnel {
-  readonly profile: LacProfile;
-  readonly group: number;
-  readonly shard: number;
-  readonly number: number;
-  row: number;
-  open: boolean;
-  placed: number;
-  readonly calls: Map<number, EmulatedCall>;
-}
-class EmulatedCall implements Timed {
-  scheduledAt = Number.POSITIVE_INFINITY;
-  ppp: PppSession | null = null;
-  lcp: LcpResult | null = null;
-  row = 0;
-  /** Where the LAC answered itself: what the client and it have left to be done. */
-  front: Front | null = null;
-  asked: PppAction[] = [];
-  up = false;
-  settled = false;
-  readonly tunnelId: number;
-  readonly tunnel: EmulatedTunnel;
-  /** 0 until the call is placed. */
-  sessionId = 0;
-  readonly number: number;
-  readonly startedAt: number;
-  constructor(tunnelId: number, tunnel: EmulatedTunnel, number: number, startedAt: number) {
-    this.tunnelId = tunnelId;
-    this.tunnel = tunnel;
-    this.number = number;
-    this.startedAt = startedAt;
-  }
-  deadline(): number {
-    return this.ppp?.deadline() ?? Number.POSITIVE_INFINITY;
-  }
-}
+/** Between two points of the curve. */
+const CURVE_MS = 25;
+/** Points kept: after that every other one is dropped. */
+const CURVE_MOST = 4096;
+/** Tunnel IDs of a life that ended in silence are kept from the next one while so many are free. */
+const IDS_KEPT = 65535;
 
 /** Plays LACs and their PPP clients against any LNS: the same control plane, PPP and packet path in their other role. */
 export class Lac {
   readonly options: LacOptions;
   plane!: Plane;
   readonly #random = new SystemRandom();
-  readonly #chance: SeededRandom;
   readonly #crypto = new WasmCrypto();
-  readonly #md5 = (...parts: Uint8Array[]): Uint8Array => this.#crypto.md5(...parts);
   readonly #ffi: Ffi | null;
   readonly #sender: DatagramSender | null;
-  readonly #ids: TunnelIdPool;
-  readonly #endpoints = new Map<string, ControlEndpoint>();
+  #ids: TunnelIdPool;
+  #endpoint: ControlEndpoint;
+  /** In the order in which they are dialled. */
+  readonly #plan: EmulatedTunnel[] = [];
   readonly #tunnels = new Map<number, EmulatedTunnel>();
-  readonly #calls: (EmulatedCall | undefined)[] = [];
-  readonly #deadlines = new Deadlines<EmulatedCall>();
+  /** Socket of each Tunnel ID, those that closed included: they go on acknowledging. */
+  readonly #groupOf = new Map<number, number>();
+  readonly #clients: Clients;
+  readonly #impairment: Impairment | null;
   readonly #fds: number[] = [];
   readonly #sockets: dgram.Socket[] = [];
-  readonly #plan: { profile: LacProfile; number: number }[] = [];
   readonly #ticker = new Ticker(
     () => this.#nextDeadline(),
     (now) => this.#tick(now),
   );
+  readonly #pacer: Pacer;
+  #pacing: NodeJS.Timeout | null = null;
+  #sampling: NodeJS.Timeout | null = null;
   #flushScheduled = false;
   #planned = 0;
   #opening = 0;
   #inSetup = 0;
-  #allowance = 0;
-  #allowanceAt = 0;
-  #pacer: NodeJS.Timeout | null = null;
+  #window: number;
+  #tunnelWindow: number;
+  /** Tunnels with sessions to dial. */
+  readonly #ready = new Map<number, EmulatedTunnel>();
+  /** What is to be dialled again, in order of time. */
+  readonly #retries: { at: number; tunnel: EmulatedTunnel; life: number; slot: number }[] = [];
+  #openingGroup = 0;
   #tunnelsUp = 0;
   #up = 0;
   #failed = 0;
   #lost = 0;
-  #serial = 1;
+  #silent = false;
   #stopping = false;
   #startedAt = 0;
-  /** When the last of the wanted sessions came up, ms since the start. */
+  #dialledAt = 0;
+  #phaseEnded: (() => void)[] = [];
+  /** From the beginning of the present dialling until the last session came up, ms. */
   setupMs = 0;
-  /** Milliseconds from call to IPCP, of each session. */
+  /** Milliseconds from call to IPCP, of each session that came up. */
   readonly setupTimes: number[] = [];
   readonly failures = new Map<string, number>();
+  readonly curve: CurvePoint[] = [];
+  #curveMs = CURVE_MS;
 
+  /** @throws ConfigError where the options contradict each other */
   constructor(options: LacOptions) {
     this.options = options;
-    this.#chance = new SeededRandom(options.seed);
     this.#ffi = options.portable === true ? null : openFfi();
     this.#sender = this.#ffi === null ? null : new DatagramSender(this.#ffi);
     this.#ids = new TunnelIdPool(this.#random, options.shards);
-    for (const profile of options.profiles)
-      for (let number = 1; number <= profile.tunnels; number++) this.#plan.push({ profile, number });
+    this.#endpoint = this.#newEndpoint();
+    this.#pacer = new Pacer(options.setupRate, options.rampMs ?? 0);
+    this.#window = options.window ?? SETUP_WINDOW;
+    this.#tunnelWindow = options.tunnelWindow ?? TUNNEL_WINDOW;
+    const { impair } = options;
+    this.#impairment = impair === null || impair.parts === 'data' ? null : new Impairment(impair);
+    this.#clients = new Clients({
+      plane: () => this.plane,
+      random: this.#random,
+      md5: (...parts) => this.#crypto.md5(...parts),
+      send: (row, frame, priority) => this.#sendFrame(row, frame, priority),
+      isUp: (call) => this.#isUp(call),
+      ended: (call, message) => this.#end(call, message),
+    });
+    let serial = 0;
+    for (const profile of options.profiles) {
+      for (let number = 1; number <= profile.tunnels; number++) {
+        const group = options.ports > 0 ? this.#plan.length % options.ports : this.#plan.length;
+        this.#plan.push(new EmulatedTunnel(profile, number, serial, group, this.#shardFor(profile, number, group)));
+      }
+      serial += profile.tunnels * profile.sessionsPerTunnel;
+    }
+    if (this.#plan.length > 65_535) throw new ConfigError('more than 65,535 tunnels have no Tunnel IDs');
+  }
+  /** A group's sessions share a shard: it is its bundle's owner, and the only one to judge its traffic. */
+  #shardFor(profile: LacOptions['profiles'][number], number: number, group: number): number {
+    const { shards } = this.options;
+    const { groups } = profile;
+    if (groups === undefined || groups === null || !groups.spread) return group % shards;
+    return Math.floor((number - 1) / groups.size) % shards;
+  }
+  #newEndpoint(): ControlEndpoint {
+    return new ControlEndpoint({
+      hostName: 'lac',
+      vendorName: 'wasm-lns emulator',
+      firmwareRevision: 0x0100,
+      crypto: this.#crypto,
+      random: this.#random,
+      ids: this.#ids,
+      limits: { halfOpen: 0, halfOpenPerSource: 0 },
+      authorize: null,
+    });
   }
 
   get wanted(): number {
@@ -193,23 +148,49 @@ export class Lac {
       lost: this.#lost,
     };
   }
+  get bundlesUp(): number {
+    return this.#clients.bundlesUp;
+  }
+  /** Everybody who is up, in order of their numbers. */
+  get calls(): EmulatedCall[] {
+    const calls: EmulatedCall[] = [];
+    for (const tunnel of this.#plan) for (const call of tunnel.calls.values()) if (call.up) calls.push(call);
+    return calls.sort((a, b) => a.number - b.number);
+  }
+  /** UDP ports in use. */
+  get ports(): number {
+    return this.options.ports > 0 ? Math.min(this.options.ports, this.#plan.length) : this.#plan.length;
+  }
+  /** Control messages and PPP frames that were impaired. */
+  get controlImpaired(): Impairment['counts'] | null {
+    return this.#impairment?.counts ?? null;
+  }
 
   /** Opens sockets and shards, and begins to dial. @throws LnsError */
   async start(): Promise<void> {
-    const { shards, onePort, localAddress, traffic } = this.options;
-    const groups = onePort ? 1 : this.#plan.length;
+    const { shards, localAddresses, traffic, impair, profiles } = this.options;
     const rungs = Rungs.probe(this.#ffi);
+    const address = (group: number): string => localAddresses[group % localAddresses.length]!;
     if (this.#ffi !== null)
-      for (let i = 0; i < groups; i++)
-        this.#fds.push(openUdpSocket(this.#ffi, { address: localAddress, port: 0 }, rungs.has('gro')).fd);
+      for (let group = 0; group < this.ports; group++)
+        this.#fds.push(openUdpSocket(this.#ffi, { address: address(group), port: 0 }, rungs.has('gro')).fd);
+    const grouped = profiles.filter(({ groups }) => groups?.kind === 'multilink');
+    const listens = Array.from({ length: shards }, (): number[] => []);
+    const listened = new Set<number>();
+    for (const tunnel of this.#plan) {
+      if (listened.has(tunnel.group)) continue;
+      listened.add(tunnel.group);
+      listens[tunnel.shard]!.push(tunnel.group);
+    }
     this.plane = await Plane.open({
       tunnels: Math.max(64, this.#plan.length),
       sessions: Math.max(64, this.wanted),
+      bundles: grouped.reduce((sum, profile) => sum + profile.tunnels * profile.sessionsPerTunnel, 0),
       shards,
       ffi: this.#ffi,
       sockets: Array.from({ length: this.#ffi === null ? 0 : shards }, (_, shard) => ({
         fds: this.#fds,
-        listens: this.#fds.map((_fd, group) => group).filter((group) => group % shards === shard),
+        listens: listens[shard]!,
       })),
       core: 'traffic',
       tun: [],
@@ -217,11 +198,14 @@ export class Lac {
         kind: traffic?.kind ?? 'udp',
         // As the octets stand in the packet, read as a little-endian word.
         target: swap32(parseIpv4(traffic?.target ?? '192.0.2.7') ?? 0),
-        octets: traffic?.octets ?? 64,
+        sizes: traffic?.sizes ?? [64],
         burst: traffic?.burst ?? 8,
+        flows: traffic?.flows ?? 1,
+        impair: impair === null || impair.parts === 'control' ? null : impair,
       },
       segmentation: rungs.has('gso'),
       gro: rungs.has('gro'),
+      controlRingOctets: 8 << 20,
       events: {
         frame: (row, frame) => this.#frame(row, frame),
         control: (octets, sockaddr) => this.#control(octets, decodeSockaddr(sockaddr)),
@@ -234,14 +218,15 @@ export class Lac {
       },
     });
     if (this.#ffi === null)
-      for (let group = 0; group < groups; group++) this.#sockets.push(await this.#openPortable(group));
+      for (let group = 0; group < this.ports; group++)
+        this.#sockets.push(await this.#openPortable(group, address(group)));
     this.#startedAt = performance.now();
-    this.#allowanceAt = this.#startedAt;
-    this.#dial();
-    if (this.options.setupRate > 0) this.#pacer = setInterval(() => this.#dial(), 10);
+    this.#sampling = setInterval(() => this.#sample(), CURVE_MS);
+    this.#begin();
+    if (this.#pacer.bounded || (this.options.retryMs ?? 0) > 0) this.#pacing = setInterval(() => this.#dial(), 10);
   }
-  async #openPortable(group: number): Promise<dgram.Socket> {
-    const socket = await openDgram({ address: this.options.localAddress, port: 0 });
+  async #openPortable(group: number, address: string): Promise<dgram.Socket> {
+    const socket = await openDgram({ address, port: 0 });
     const padded = new Uint8Array(layout.SOCKADDR_SIZE);
     socket.on('message', (octets, from) => {
       if (octets.length >= 6 && (octets[0]! & 0x80) === 0) {
@@ -252,156 +237,153 @@ export class Lac {
     });
     return socket;
   }
-
   #log(line: string): void {
     this.options.log?.(line);
   }
-  #loses(): boolean {
-    return this.options.loss > 0 && this.#chance.real() < this.options.loss;
+  #sample(): void {
+    const at = performance.now() - this.#startedAt;
+    const last = this.curve.at(-1);
+    if (last !== undefined && at - last.at < this.#curveMs) return;
+    this.curve.push({ at, tunnels: this.#tunnelsUp, sessions: this.#up });
+    if (this.curve.length < CURVE_MOST) return;
+    const kept = this.curve.filter((_, index) => index % 2 === 0);
+    this.curve.length = 0;
+    this.curve.push(...kept);
+    this.#curveMs *= 2;
   }
-
-  #endpoint(server: PeerAddress, hostName: string): ControlEndpoint {
-    const key = `${server.address} ${server.port} ${hostName}`;
-    let endpoint = this.#endpoints.get(key);
-    if (endpoint === undefined) {
-      endpoint = new ControlEndpoint({
-        hostName,
-        vendorName: 'wasm-lns emulator',
-        firmwareRevision: 0x0100,
-        crypto: this.#crypto,
-        random: this.#random,
-        ids: this.#ids,
-        limits: { halfOpen: 0, halfOpenPerSource: 0 },
-        authorize: null,
-      });
-      this.#endpoints.set(key, endpoint);
-      this.#endpointList.push(endpoint);
-    }
-    return endpoint;
-  }
-  readonly #endpointList: ControlEndpoint[] = [];
-  readonly #endpointOf = new Map<number, ControlEndpoint>();
-  readonly #groupOf = new Map<number, number>();
 
   // Dialling: tunnels in order, and the calls of those that are open, as fast as rate and window allow.
 
-  #dial(): void {
-    if (this.#stopping) return;
+  #begin(): void {
     const now = performance.now();
-    const { setupRate } = this.options;
-    if (setupRate > 0) {
-      this.#allowance = Math.min(
-        Math.max(1, setupRate / 10),
-        this.#allowance + ((now - this.#allowanceAt) * setupRate) / 1000,
-      );
-      this.#allowanceAt = now;
+    this.#dialledAt = now;
+    this.#planned = 0;
+    this.#failed = 0;
+    this.#lost = 0;
+    this.failures.clear();
+    this.setupTimes.length = 0;
+    this.#pacer.start(now);
+    this.#dial();
+  }
+  #dial(): void {
+    if (this.#stopping || this.#silent) return;
+    const now = performance.now();
+    this.#pacer.advance(now);
+    while (this.#retries.length > 0 && this.#retries[0]!.at <= now) {
+      const { tunnel, life, slot } = this.#retries.shift()!;
+      if (life !== tunnel.life) continue;
+      if (slot < 0) {
+        if (tunnel.tunnelId === 0) this.#openTunnel(tunnel, now);
+        continue;
+      }
+      tunnel.again.push(slot);
+      if (tunnel.open) this.#ready.set(tunnel.tunnelId, tunnel);
     }
     for (const [tunnelId, tunnel] of this.#ready) {
-      if (!this.#placeCalls(tunnelId, tunnel, now)) break;
+      if (!this.#placeCalls(tunnel, now)) break;
       this.#ready.delete(tunnelId);
     }
-    while (this.#planned < this.#plan.length && this.#opening < TUNNEL_WINDOW && this.#inSetup < SETUP_WINDOW) {
-      if (setupRate > 0 && this.#allowance < 1) break;
-      const { profile, number } = this.#plan[this.#planned]!;
-      const group = this.options.onePort ? 0 : this.#planned;
-      this.#planned++;
-      this.#openTunnel(profile, number, group, now);
-    }
+    while (
+      this.#planned < this.#plan.length &&
+      this.#opening < this.#tunnelWindow &&
+      this.#inSetup < this.#window &&
+      this.#pacer.ready
+    )
+      this.#openTunnel(this.#plan[this.#planned++]!, now);
   }
-  readonly #ready = new Map<number, EmulatedTunnel>();
 
-  #openTunnel(profile: LacProfile, number: number, group: number, now: number): void {
-    const policy: TunnelPolicy = {
-      secret: profile.secret === null ? null : Buffer.from(profile.secret, 'utf8'),
-      hideAvps: profile.hideAvps,
-      helloIntervalMs: this.options.helloIntervalMs,
-      retransmitCapMs: 8000,
-      tunnelTimeoutMs: 60_000,
-      receiveWindow: 64,
-      maximumSendWindow: 64,
-      maximumSessions: 0,
-      tag: null,
-    };
-    const endpoint = this.#endpoint(profile.server, profile.hostName.replace('%d', String(number)));
+  #openTunnel(tunnel: EmulatedTunnel, now: number): void {
+    const { profile, number, group } = tunnel;
     const out: ControlAction[] = [];
-    this.#currentGroup = group;
-    const tunnelId = endpoint.openTunnel(profile.server, policy, now, out);
+    this.#openingGroup = group;
+    const tunnelId = this.#endpoint.openTunnel(
+      profile.server,
+      {
+        secret: profile.secret === null ? null : Buffer.from(profile.secret, 'utf8'),
+        hideAvps: profile.hideAvps,
+        hostName: profile.hostName.replace('%d', String(number)),
+        helloIntervalMs: this.options.helloIntervalMs,
+        retransmitCapMs: 8000,
+        tunnelTimeoutMs: 60_000,
+        receiveWindow: 64,
+        maximumSendWindow: 64,
+        maximumSessions: 0,
+        tag: null,
+      },
+      now,
+      out,
+    );
     if (tunnelId === 0) {
-      this.#fail('no Tunnel ID is free', profile.sessionsPerTunnel);
+      this.#fail('no Tunnel ID is free', tunnel.waiting);
       return;
     }
     this.#opening++;
-    this.#endpointOf.set(tunnelId, endpoint);
+    tunnel.tunnelId = tunnelId;
     this.#groupOf.set(tunnelId, group);
-    this.#tunnels.set(tunnelId, {
-      profile,
-      group,
-      shard: group % this.options.shards,
-      number,
-      row: 0,
-      open: false,
-      placed: 0,
-      calls: new Map(),
-    });
+    this.#tunnels.set(tunnelId, tunnel);
     this.#perform(out);
     this.#settle();
   }
-  #currentGroup = 0;
 
   /** @returns whether all calls of the tunnel are placed */
-  #placeCalls(tunnelId: number, tunnel: EmulatedTunnel, now: number): boolean {
-    const endpoint = this.#endpointOf.get(tunnelId);
-    if (endpoint === undefined) return true;
-    const { setupRate } = this.options;
+  #placeCalls(tunnel: EmulatedTunnel, now: number): boolean {
+    const { profile, tunnelId } = tunnel;
     const out: ControlAction[] = [];
-    while (tunnel.placed < tunnel.profile.sessionsPerTunnel) {
-      if (this.#inSetup >= SETUP_WINDOW || (setupRate > 0 && this.#allowance < 1)) break;
-      const call = new EmulatedCall(tunnelId, tunnel, this.#serial, now);
-      if (tunnel.profile.proxy != null) this.#answer(call, tunnel.profile, tunnel.profile.proxy, now);
-      const sessionId = endpoint.placeCall(
+    while (tunnel.waiting > 0 && this.#inSetup < this.#window && this.#pacer.ready) {
+      const slot = tunnel.take();
+      const call = new EmulatedCall(tunnel, slot, now);
+      if (profile.proxy != null) this.#clients.answer(call, profile.proxy, now);
+      const sessionId = this.#endpoint.placeCall(
         tunnelId,
         {
-          callSerialNumber: this.#serial,
+          callSerialNumber: call.number,
           bearerType: 2,
           txConnectSpeed: 100_000_000,
           rxConnectSpeed: 100_000_000,
           framingType: 1,
-          sequencingRequired: tunnel.profile.sequencing,
+          sequencingRequired: profile.sequencing,
           proxy: call.front?.avps ?? [],
         },
         now,
         out,
       );
       if (sessionId === 0) {
-        this.#fail('no Session ID is free', tunnel.profile.sessionsPerTunnel - tunnel.placed);
-        tunnel.placed = tunnel.profile.sessionsPerTunnel;
-        break;
+        this.#fail('no Session ID is free', 1);
+        continue;
       }
-      this.#serial++;
       call.sessionId = sessionId;
       tunnel.calls.set(sessionId, call);
-      tunnel.placed++;
       this.#inSetup++;
-      if (setupRate > 0) this.#allowance--;
+      this.#pacer.take();
     }
     this.#perform(out);
     this.#settle();
-    return tunnel.placed === tunnel.profile.sessionsPerTunnel;
+    return tunnel.waiting === 0;
   }
   #fail(reason: string, count: number): void {
     this.#failed += count;
     this.failures.set(reason, (this.failures.get(reason) ?? 0) + count);
+    this.#checkPhase();
+  }
+  /** @param slot of the session; -1: the tunnel itself */
+  #retry(tunnel: EmulatedTunnel, slot: number): void {
+    const { retryMs = 0 } = this.options;
+    if (retryMs > 0 && !this.#stopping && !this.#silent)
+      this.#retries.push({ at: performance.now() + retryMs, tunnel, life: tunnel.life, slot });
   }
 
   // Control connection.
 
   #control(octets: Uint8Array, source: PeerAddress): void {
-    if (this.#loses()) return;
-    const tunnelId = octets.length >= 6 ? (octets[4]! << 8) | octets[5]! : 0;
-    const endpoint = this.#endpointOf.get(tunnelId);
-    if (endpoint === undefined) return;
+    if (this.#impairment === null) return this.#receive(octets, source);
+    const copy = octets.slice();
+    this.#impairment.pass(performance.now(), () => this.#receive(copy, source));
+    this.#ticker.arm();
+  }
+  #receive(octets: Uint8Array, source: PeerAddress): void {
+    if (this.#silent) return;
     const out: ControlAction[] = [];
-    endpoint.receive(octets, source, performance.now(), out);
+    this.#endpoint.receive(octets, source, performance.now(), out);
     this.#perform(out);
     this.#settle();
   }
@@ -410,15 +392,16 @@ export class Lac {
     this.#flushScheduled = true;
     setImmediate(() => {
       this.#flushScheduled = false;
-      const now = performance.now();
-      for (const endpoint of this.#endpointList) {
-        const out: ControlAction[] = [];
-        endpoint.flush(now, out);
-        this.#perform(out);
-      }
-      this.#ticker.arm();
+      const out: ControlAction[] = [];
+      this.#endpoint.flush(performance.now(), out);
+      this.#perform(out);
       this.#dial();
+      this.#ticker.arm();
     });
+  }
+  #transmit(group: number, octets: Uint8Array, to: PeerAddress): void {
+    if (this.#sender !== null) this.#sender.send(this.#fds[group]!, octets, to);
+    else this.#sockets[group]?.send(octets, to.port, to.address);
   }
 
   #perform(out: readonly ControlAction[]): void {
@@ -426,11 +409,10 @@ export class Lac {
     for (const action of out) if (action.do === 'tell' && action.event === 'call-open') this.#addRow(action);
     for (const action of out) {
       if (action.do === 'transmit') {
-        if (this.#loses()) continue;
         // A tunnel that has closed goes on acknowledging, by its own port.
-        const group = this.#groupOf.get(action.tunnelId) ?? this.#currentGroup;
-        if (this.#sender !== null) this.#sender.send(this.#fds[group]!, action.octets, action.to);
-        else this.#sockets[group]?.send(action.octets, action.to.port, action.to.address);
+        const group = this.#groupOf.get(action.tunnelId) ?? this.#openingGroup;
+        if (this.#impairment === null) this.#transmit(group, action.octets, action.to);
+        else this.#impairment.pass(performance.now(), () => this.#transmit(group, action.octets, action.to));
         continue;
       }
       switch (action.event) {
@@ -467,101 +449,56 @@ export class Lac {
     tunnel.open = true;
     this.#tunnelsUp++;
     this.#opening--;
-    this.#ready.set(info.tunnelId, tunnel);
+    if (tunnel.waiting > 0) this.#ready.set(info.tunnelId, tunnel);
+    this.#checkPhase();
     this.#settle();
   }
   #tunnelClosed(tunnelId: number, opened: boolean, cause: Cause): void {
     const tunnel = this.#tunnels.get(tunnelId);
     if (tunnel === undefined) return;
+    tunnel.open = false;
     for (const sessionId of [...tunnel.calls.keys()]) this.#callClosed(tunnelId, sessionId, cause);
     if (tunnel.row !== 0) this.plane.tables.removeTunnel(tunnel.row);
     if (opened) this.#tunnelsUp--;
     else this.#opening--;
-    const unplaced = tunnel.profile.sessionsPerTunnel - tunnel.placed;
-    if (!opened || unplaced > 0) this.#fail(describe('StopCCN', cause), unplaced);
-    tunnel.placed = tunnel.profile.sessionsPerTunnel;
     this.#tunnels.delete(tunnelId);
     this.#ready.delete(tunnelId);
+    const left = tunnel.waiting;
+    tunnel.reset();
+    if ((this.options.retryMs ?? 0) > 0) this.#retry(tunnel, -1);
+    else tunnel.next = tunnel.profile.sessionsPerTunnel;
+    if (!opened || left > 0) this.#fail(describe('StopCCN', cause), left);
     if (!this.#stopping) this.#log(`tunnel ${tunnel.number} closed: ${describe('StopCCN', cause)}`);
   }
 
-  #addRow({
-    tunnelId,
-    sessionId,
-    peerSessionId,
-  }: {
-    tunnelId: number;
-    sessionId: number;
-    peerSessionId: number;
-  }): void {
-    const tunnel = this.#tunnels.get(tunnelId);
-    const call = tunnel?.calls.get(sessionId);
+  #addRow(action: { tunnelId: number; sessionId: number; peerSessionId: number }): void {
+    const tunnel = this.#tunnels.get(action.tunnelId);
+    const call = tunnel?.calls.get(action.sessionId);
     if (tunnel === undefined || call === undefined) return;
-    const { row, profile } = tunnel;
-    const { sequencing } = profile;
-    call.row = this.plane.tables.addSession({ tunnelRow: row, localId: sessionId, peerId: peerSessionId, sequencing });
-    if (call.row !== 0) this.#calls[call.row] = call;
+    call.row = this.plane.tables.addSession({
+      tunnelRow: tunnel.row,
+      localId: action.sessionId,
+      peerId: action.peerSessionId,
+      sequencing: tunnel.profile.sequencing,
+    });
+    if (call.row !== 0) this.#clients.add(call);
   }
   #callOpen(tunnelId: number, sessionId: number): void {
-    const tunnel = this.#tunnels.get(tunnelId);
-    const call = tunnel?.calls.get(sessionId);
-    if (tunnel === undefined || call === undefined) return;
-    if (call.row === 0) {
-      this.#end(call, 'the session table is full');
-      return;
-    }
-    const out = call.asked;
-    call.asked = [];
-    if (call.ppp === null) {
-      call.ppp = this.#client(call, tunnel.profile);
-      call.ppp.open(performance.now(), out);
-    }
-    for (const frame of call.front?.pending ?? []) out.push({ do: 'send', frame, priority: false });
-    call.front = null;
-    this.#performPpp(call, out);
-  }
-  #client(call: EmulatedCall, profile: LacProfile): PppSession {
-    return new PppSession({
-      role: 'client',
-      random: this.#random,
-      md5: this.#md5,
-      mru: MRU,
-      authentication: profile.methods,
-      name: profile.user.replace('%d', String(call.number)),
-      secret: Buffer.from(profile.password, 'utf8'),
-      compression: true,
-    });
-  }
-  /** Plays the LAC towards its client. Where the two do not come to terms, the LNS has it all to do. */
-  #answer(call: EmulatedCall, profile: LacProfile, methods: readonly AuthMethod[], now: number): void {
-    const client = this.#client(call, profile);
-    const lac: PppOptions = {
-      role: 'server',
-      random: this.#random,
-      md5: this.#md5,
-      mru: MRU,
-      authentication: methods,
-      name: profile.hostName,
-      compression: true,
-    };
-    const asked: PppAction[] = [];
-    const front = answerCall(lac, client, now, asked);
-    if (front === null) return;
-    call.front = front;
-    call.asked = asked;
-    call.ppp = client;
+    const call = this.#tunnels.get(tunnelId)?.calls.get(sessionId);
+    if (call === undefined) return;
+    if (call.row === 0) this.#end(call, 'the session table is full');
+    else this.#clients.open(call, performance.now());
   }
   #end(call: EmulatedCall, message: string): void {
-    const endpoint = this.#endpointOf.get(call.tunnelId);
     const out: ControlAction[] = [];
-    endpoint?.closeSession(
-      call.tunnelId,
+    this.#endpoint.closeSession(
+      call.tunnel.tunnelId,
       call.sessionId,
       { resultCode: 1, errorCode: 0, message },
       performance.now(),
       out,
     );
-    if (endpoint !== undefined) this.#perform(out);
+    this.#perform(out);
     this.#settle();
   }
   #callClosed(tunnelId: number, sessionId: number, cause: Cause): void {
@@ -579,123 +516,153 @@ export class Lac {
       this.#inSetup--;
       this.#fail(describe('CDN', cause), 1);
     }
-    if (call.row !== 0) {
-      this.plane.tables.removeSession(call.row, performance.now());
-      this.#calls[call.row] = undefined;
-      call.row = 0;
-    }
-    call.ppp = null;
+    this.#clients.remove(call, performance.now());
+    if (tunnel.open) this.#retry(tunnel, call.slot);
+    this.#checkPhase();
+  }
+  /** Ends one session with a CDN, as a LAC does whose client hangs up. */
+  hangUp(call: EmulatedCall): void {
+    this.#end(call, 'the client hung up');
   }
 
   // PPP.
 
   #frame(row: number, frame: Uint8Array): void {
-    const call = this.#calls[row];
-    if (call === undefined || call.ppp === null || this.#loses()) return;
-    const out: PppAction[] = [];
-    call.ppp.receive(frame, performance.now(), out);
-    this.#performPpp(call, out);
+    if (this.#impairment === null) return this.#clients.frame(row, frame, performance.now());
+    const copy = frame.slice();
+    const generation = this.plane.tables.sessionGeneration(row);
+    this.#impairment.pass(performance.now(), () => {
+      if (this.plane.tables.sessionGeneration(row) === generation) this.#clients.frame(row, copy, performance.now());
+    });
+    this.#ticker.arm();
   }
-  #performPpp(call: EmulatedCall, out: readonly PppAction[]): void {
-    for (const action of out) {
-      if (action.do === 'send') {
-        if (call.row !== 0 && !this.#loses()) this.plane.inject(call.row, action.frame, action.priority);
-        continue;
-      }
-      if (action.do !== 'tell') continue;
-      switch (action.event) {
-        case 'lcp-open':
-          call.lcp = action.lcp;
-          if (call.row !== 0) this.plane.tables.setEcho(call.row, action.lcp.localMagic);
-          break;
-        case 'network-open':
-          this.#networkUp(call, action.address);
-          break;
-        case 'network-down':
-          if (call.up && call.row !== 0) this.plane.tables.sessionDown(call.row, performance.now());
-          break;
-        case 'finished':
-          this.#end(call, action.message || action.reason);
-          break;
-        default:
-          break;
-      }
+  #sendFrame(row: number, frame: Uint8Array, priority: boolean): void {
+    // What impairs data on the path impairs these as well.
+    if (this.#impairment === null || this.options.impair?.parts === 'all') {
+      this.plane.inject(row, frame, priority);
+      return;
     }
-    this.#deadlines.update(call);
+    const generation = this.plane.tables.sessionGeneration(row);
+    this.#impairment.pass(performance.now(), () => {
+      if (this.plane.tables.sessionGeneration(row) === generation) this.plane.inject(row, frame, priority);
+    });
   }
-  #networkUp(call: EmulatedCall, address: number): void {
-    if (call.row === 0 || call.lcp === null) return;
-    const mapped = new Uint8Array(16);
-    mapped[10] = mapped[11] = 255;
-    mapped.set(octets32(address), 12);
-    const now = performance.now();
-    this.plane.tables.sessionUp(
-      call.row,
-      {
-        address: mapped,
-        localAddress: octets32(address),
-        peerMru: call.lcp.peerMru,
-        acfc: call.lcp.peerAcfc,
-        pfc: call.lcp.peerPfc,
-      },
-      now,
-    );
+  #isUp(call: EmulatedCall): void {
     if (call.up) return;
+    const now = performance.now();
     call.up = true;
     this.#up++;
     if (!call.settled) {
       call.settled = true;
       this.#inSetup--;
       this.setupTimes.push(now - call.startedAt);
-      this.setupMs = now - this.#startedAt;
+      this.setupMs = now - this.#dialledAt;
     }
+    this.#checkPhase();
     this.#settle();
   }
 
   // Time.
 
   #nextDeadline(): number {
-    let next = this.#deadlines.next();
-    for (const endpoint of this.#endpointList) next = Math.min(next, endpoint.deadline());
-    return next;
+    if (this.#silent) return Number.POSITIVE_INFINITY;
+    return Math.min(
+      this.#endpoint.deadline(),
+      this.#clients.deadline(),
+      this.#impairment?.deadline() ?? Number.POSITIVE_INFINITY,
+    );
   }
   #tick(now: number): void {
-    for (const endpoint of this.#endpointList) {
-      const out: ControlAction[] = [];
-      endpoint.handleTimeout(now, out);
-      this.#perform(out);
-    }
-    for (let call = this.#deadlines.take(now); call !== null; call = this.#deadlines.take(now)) {
-      if (call.ppp === null) continue;
-      const out: PppAction[] = [];
-      call.ppp.handleTimeout(now, out);
-      this.#performPpp(call, out);
-    }
+    if (this.#silent) return;
+    this.#impairment?.handleTimeout(now);
+    const out: ControlAction[] = [];
+    this.#endpoint.handleTimeout(now, out);
+    this.#perform(out);
+    this.#clients.handleTimeout(now);
     this.#settle();
   }
 
+  /** All that was wanted is up, or nothing more will come of it. */
+  get #phaseOver(): boolean {
+    const { retryMs = 0 } = this.options;
+    if (this.#stopping) return true;
+    if (this.wanted === 0) return this.#tunnelsUp >= this.#plan.length;
+    return retryMs > 0 ? this.#up >= this.wanted : this.#up + this.#failed + this.#lost >= this.wanted;
+  }
+  #checkPhase(): void {
+    if (this.#phaseEnded.length === 0 || !this.#phaseOver) return;
+    for (const resolve of this.#phaseEnded.splice(0)) resolve();
+  }
   /** Waits until every wanted session is up or has failed for good, or `timeoutMs` are over. */
   async settled(timeoutMs: number): Promise<LacStatus> {
-    const until = performance.now() + timeoutMs;
-    while (performance.now() < until && this.#up + this.#failed + this.#lost < this.wanted && !this.#stopping)
-      await new Promise((resolve) => setTimeout(resolve, 5));
+    if (!this.#phaseOver) {
+      const ended = new Promise<void>((resolve) => {
+        this.#phaseEnded.push(resolve);
+      });
+      let timer: NodeJS.Timeout | null = null;
+      const late = new Promise<void>((resolve) => {
+        timer = setTimeout(resolve, timeoutMs);
+      });
+      await Promise.race([ended, late]);
+      clearTimeout(timer!);
+    }
     return this.status;
+  }
+
+  /**
+   * Every LAC loses its power: no StopCCN, no CDN, and whatever the LNS still sends finds nobody. The sockets stay, so
+   * that the next life comes from the same addresses and ports.
+   */
+  fallSilent(): void {
+    this.#silent = true;
+    this.#retries.length = 0;
+    this.#ready.clear();
+    const now = performance.now();
+    for (const tunnel of this.#plan) {
+      for (const call of tunnel.calls.values()) this.#clients.remove(call, now);
+      if (tunnel.row !== 0) this.plane.tables.removeTunnel(tunnel.row);
+      tunnel.reset();
+    }
+    if (this.#ids.inUse + this.#plan.length > IDS_KEPT) this.#ids = new TunnelIdPool(this.#random, this.options.shards);
+    this.#endpoint = this.#newEndpoint();
+    this.#tunnels.clear();
+    this.#groupOf.clear();
+    this.#up = this.#tunnelsUp = this.#opening = this.#inSetup = 0;
+    this.#sample();
+  }
+  /** The power is back: all dial at once. @param window sessions and tunnels in set-up at once */
+  redial(window: number, tunnelWindow: number): void {
+    this.#silent = false;
+    this.#window = window;
+    this.#tunnelWindow = tunnelWindow;
+    this.#begin();
+  }
+  /** Milliseconds since the emulator began to dial first. */
+  get elapsedMs(): number {
+    return performance.now() - this.#startedAt;
   }
 
   setTraffic(packetsPerSecond: number): void {
     this.plane.setTrafficRate(packetsPerSecond);
   }
   get traffic(): LacTraffic {
-    const { sent, received, reordered, bad, histogram } = this.plane.trafficCounters();
+    const { traffic, tables } = this.plane;
+    const histogram = traffic.histogram();
     return {
-      sent,
-      received,
-      reordered,
-      bad,
+      ...traffic.total(tables.sessionsHighest),
       p50: quantile(histogram, 0.5),
       p99: quantile(histogram, 0.99),
+      p999: quantile(histogram, 0.999),
       max: quantile(histogram, 1),
     };
+  }
+  /** Counts begin anew. Only while no traffic is sent or under way. */
+  resetTraffic(): void {
+    this.plane.traffic.reset(this.plane.tables.sessionsHighest);
+  }
+  /** Traffic of a session, or of its bundle. */
+  trafficOf(call: EmulatedCall): SessionTraffic {
+    return this.plane.traffic.session(call.bundle?.networkRow ?? call.row);
   }
   counters(): ShardCounters[] {
     return Array.from({ length: this.plane.shards }, (_, shard) => this.plane.counters(shard));
@@ -705,17 +672,17 @@ export class Lac {
   async stop(): Promise<void> {
     if (this.#stopping) return;
     this.#stopping = true;
-    if (this.#pacer !== null) clearInterval(this.#pacer);
+    this.#checkPhase();
+    if (this.#pacing !== null) clearInterval(this.#pacing);
+    if (this.#sampling !== null) clearInterval(this.#sampling);
     this.plane.setTrafficRate(0);
     const now = performance.now();
-    for (const endpoint of this.#endpointList) {
-      const out: ControlAction[] = [];
-      endpoint.shutdown({ resultCode: 6, errorCode: 0, message: 'end of the run' }, now, out);
-      this.#perform(out);
-    }
+    const out: ControlAction[] = [];
+    this.#endpoint.shutdown({ resultCode: 6, errorCode: 0, message: 'end of the run' }, now, out);
+    this.#perform(out);
     this.#settle();
     const deadline = now + SHUTDOWN_MS;
-    while (performance.now() < deadline && this.#endpointList.some((endpoint) => !endpoint.settled))
+    while (performance.now() < deadline && !this.#endpoint.settled)
       await new Promise((resolve) => setTimeout(resolve, 10));
     await new Promise((resolve) => setImmediate(resolve));
     this.#ticker.stop();
@@ -729,20 +696,3 @@ const describe = (what: string, cause: Cause): string =>
   `${cause.byPeer ? what : 'closed here'} ${cause.resultCode}${cause.errorCode === 0 ? '' : `/${cause.errorCode}`} ${cause.message}`.trim();
 const swap32 = (value: number): number =>
   (((value & 0xff) << 24) | ((value & 0xff00) << 8) | ((value >>> 8) & 0xff00) | (value >>> 24)) >>> 0;
-
-/** Value of a histogram's bucket (assembly/path/traffic.ts): its upper end, microseconds. */
-function bucketValue(bucket: number): number {
-  if (bucket < 16) return bucket;
-  const octave = Math.floor(bucket / 16) + 3;
-  return (16 + (bucket % 16) + 1) * 2 ** (octave - 4) - 1;
-}
-function quantile(histogram: Float64Array, part: number): number | null {
-  const total = histogram.reduce((sum, count) => sum + count, 0);
-  if (total === 0) return null;
-  let left = Math.max(1, Math.ceil(total * part));
-  for (let i = 0; i < histogram.length; i++) {
-    left -= histogram[i]!;
-    if (left <= 0) return bucketValue(i);
-  }
-  return null;
-}

@@ -6,6 +6,7 @@ import { compilePath, instantiatePath } from '../dataplane/module.ts';
 import { formatMemory, type MemoryPlan, planMemory } from '../dataplane/plan.ts';
 import { type RecordHead, Ring } from '../dataplane/ring.ts';
 import { joinRecord, type MemberLink, Tables } from '../dataplane/tables.ts';
+import { HELD_SLOTS, TrafficView } from '../dataplane/traffic.ts';
 import * as layout from '../generated/layout.ts';
 import type { Ffi } from '../io/ffi.ts';
 import type { ShardReport, ShardTask, ShardWorkerData } from '../worker/shard.ts';
@@ -25,6 +26,8 @@ export interface PlaneOptions {
   readonly tun: readonly number[];
   readonly traffic: ShardTask['traffic'];
   readonly segmentation: boolean;
+  /** Octets of each ring of control messages and PPP frames; a power of two, default 1 MiB. */
+  readonly controlRingOctets?: number;
   /** The sockets that shards read deliver merged runs of datagrams (UDP_GRO). */
   readonly gro?: boolean;
   /** The TUN queues have IFF_VNET_HDR, with `uso` for UDP too. */
@@ -89,6 +92,8 @@ function workerFile(name: string): string {
  */
 export class Plane {
   readonly tables: Tables;
+  /** What the generator has counted; nothing without one. */
+  readonly traffic: TrafficView;
   readonly shards: number;
   readonly plan: MemoryPlan;
   readonly #options: PlaneOptions;
@@ -125,12 +130,13 @@ export class Plane {
       addresses: options.sessions,
       bundles: options.bundles ?? 0,
       shards: options.shards,
-      controlRingOctets: 1 << 20,
+      controlRingOctets: options.controlRingOctets ?? 1 << 20,
       // With system calls: for data that reached the control socket inside a run.
       accessRingOctets: portable ? 1 << 22 : 1 << 18,
       coreRingOctets: 0,
       ports: true,
       traffic: options.traffic !== null,
+      held: options.traffic !== null && options.traffic.impair !== null ? HELD_SLOTS : 0,
     });
     const memory = new WebAssembly.Memory({ initial: this.plan.pages, maximum: this.plan.pages, shared: true });
     formatMemory(memory, this.plan);
@@ -138,6 +144,8 @@ export class Plane {
     const wasm = instantiatePath(module, memory);
     wasm.attach(0n, options.shards);
     this.tables = new Tables(wasm, memory, this.plan);
+    this.traffic = new TrafficView(memory.buffer, this.plan);
+    if (options.traffic !== null) this.traffic.setMix(options.traffic.sizes);
     this.#words = new Int32Array(memory.buffer);
     this.#doorbell = (this.plan.parts[layout.PART_CONTROL]!.offset + layout.CONTROL_DOORBELL) >>> 2;
     const rings = (part: number): Ring[] => {
@@ -379,34 +387,6 @@ export class Plane {
       this.#wake(shard);
     }
   }
-  /** The generator's counts, summed over the sessions, and its round-trip histogram (bucket counts, layout/traffic.ts). */
-  trafficCounters(): {
-    sent: number;
-    received: number;
-    reordered: number;
-    bad: number;
-    histogram: Float64Array;
-  } {
-    const { offset, count } = this.plan.parts[layout.PART_TRAFFIC]!;
-    const histogram = new Float64Array(layout.TRAFFIC_BUCKETS);
-    const sum = { sent: 0, received: 0, reordered: 0, bad: 0, histogram };
-    if (count === 0) return sum;
-    const rows = this.plan.parts[layout.PART_SESSIONS]!.count;
-    const used = this.tables.sessionsHighest;
-    for (let row = 1; row <= used; row++) {
-      const at = (offset + row * layout.TRAFFIC_RECORD_SIZE) >>> 2;
-      sum.sent += this.#words[at + (layout.TRAFFIC_SENT >>> 2)]! >>> 0;
-      sum.received += this.#words[at + (layout.TRAFFIC_RECEIVED >>> 2)]! >>> 0;
-      sum.reordered += this.#words[at + (layout.TRAFFIC_REORDERED >>> 2)]! >>> 0;
-      sum.bad += this.#words[at + (layout.TRAFFIC_BAD >>> 2)]! >>> 0;
-    }
-    const buckets = (offset + rows * layout.TRAFFIC_RECORD_SIZE) >>> 2;
-    for (let shard = 0; shard < this.shards; shard++)
-      for (let i = 0; i < layout.TRAFFIC_BUCKETS; i++)
-        histogram[i]! += this.#words[buckets + (shard * layout.TRAFFIC_BUCKETS + i) * 2]! >>> 0;
-    return sum;
-  }
-
   /** Counters of a shard; drops that never happened are left out. */
   counters(shard: number): ShardCounters {
     const drops: Record<string, number> = {};

@@ -5,6 +5,7 @@
 import { workerData } from 'node:worker_threads';
 import { instantiatePath } from '../dataplane/module.ts';
 import type { MemoryPlan } from '../dataplane/plan.ts';
+import { impairArguments, type TrafficSetup } from '../dataplane/traffic.ts';
 import * as layout from '../generated/layout.ts';
 import { type Ffi, MSG_DONTWAIT, openFfi } from '../io/ffi.ts';
 import { Uring } from '../io/uring.ts';
@@ -47,7 +48,7 @@ export interface ShardTask {
   readonly uring: boolean;
   /** Most octets of a TCP segment: CLAMP_OFF, CLAMP_AUTO (what the client's MRU takes), or their number. */
   readonly clampMss: number;
-  readonly traffic: { kind: 'udp' | 'icmp'; target: number; octets: number; burst: number } | null;
+  readonly traffic: TrafficSetup | null;
 }
 
 /** Why the task ended. */
@@ -152,9 +153,12 @@ class Shard {
       this.#wasm.trafficOptions(
         task.traffic.kind === 'icmp' ? layout.TRAFFIC_ICMP : layout.TRAFFIC_UDP,
         task.traffic.target,
-        task.traffic.octets,
+        task.traffic.sizes.length,
         task.traffic.burst,
+        task.traffic.flows,
       );
+    if (task.traffic !== null && task.traffic.impair !== null)
+      this.#wasm.impairOptions(...impairArguments(task.traffic.impair, plan.sizes.shards));
     this.#epoll = ffi === null ? -1 : this.#openEpoll(ffi);
     Atomics.store(task.epoll, 0, this.#epoll);
     const uring =
@@ -186,6 +190,7 @@ class Shard {
     let loops = 0;
     let busy = false;
     let tick = 0;
+    const impaired = this.#task.traffic !== null && this.#task.traffic.impair !== null;
     let generated = 0;
     let trafficFrom = 0;
     let trafficRate = 0;
@@ -234,6 +239,12 @@ class Shard {
         tick = wasm.mpTick();
         if (tick !== 0) this.#flush();
         if (tick < 0) busy = true;
+        if (impaired) {
+          const held = wasm.impairTick();
+          this.#flush();
+          if (held < 0) busy = true;
+          else if (held > 0) tick = tick > 0 ? Math.min(tick, held) : held;
+        }
         this.#wakePeers();
         wasm.epochLeave();
         wasm.ringDoorbell();

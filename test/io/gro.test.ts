@@ -222,7 +222,7 @@ test('a server says which rungs it uses and what it lacks; every packet comes ba
   for (const rungs of [{}, { gro: false }, { gro: false, gso: false }]) {
     const pair = await Pair.start(undefined, { rungs });
     try {
-      const lac = await pair.dial({ tunnels: 3, sessionsPerTunnel: 4 }, { onePort: true });
+      const lac = await pair.dial({ tunnels: 3, sessionsPerTunnel: 4 }, { ports: 1 });
       assert.equal((await lac.settled(5000)).sessionsUp, 12);
       const { sent, received, bad, reordered } = await pair.traffic(lac, 20_000, 300);
       assert.ok(sent > 1000);

@@ -149,7 +149,12 @@ test('sessions that share an address: the last up carries, the next-to-last take
 
 test('at 5 % loss of control and negotiation packets all of 100 sessions come up', async (t) => {
   const pair = await pairOf(t);
-  const lac = await pair.dial({ tunnels: 10, sessionsPerTunnel: 10 }, { loss: 0.05, seed: 42 });
+  const lac = await pair.dial(
+    { tunnels: 10, sessionsPerTunnel: 10 },
+    {
+      impair: { parts: 'control', loss: 0.05, duplicate: 0, reorder: 0, delayMs: 0, jitterMs: 0, seed: 42 },
+    },
+  );
   const status = await lac.settled(60_000);
   assert.equal(status.sessionsUp, 100, JSON.stringify([...lac.failures]));
 });
@@ -169,7 +174,7 @@ test('RFC 2661 section 5.4: Sequencing Required numbers data both ways', async (
 
 test('one UDP port may carry many tunnels of one LAC', async (t) => {
   const pair = await pairOf(t);
-  const lac = await pair.dial({ tunnels: 20, sessionsPerTunnel: 2 }, { onePort: true });
+  const lac = await pair.dial({ tunnels: 20, sessionsPerTunnel: 2 }, { ports: 1 });
   assert.equal((await lac.settled(5000)).sessionsUp, 40);
   assert.equal(new Set([...pair.lns.tunnels.values()].map((tunnel) => tunnel.info.peer.port)).size, 1);
   const { sent, received } = await pair.traffic(lac, 4000, 300);

@@ -67,7 +67,7 @@ async function pairOf(t: TestContext, parts: Partial<Parts> = {}, portable = fal
 }
 /** A LAC whose sessions are up. */
 async function dialled(pair: Pair, address = '127.0.0.1', profile: Partial<LacProfile> = {}): Promise<Lac> {
-  const lac = await pair.dial({ server: pair.gateway(address), ...profile }, { onePort: true });
+  const lac = await pair.dial({ server: pair.gateway(address), ...profile }, { ports: 1 });
   const status = await lac.settled(8000);
   assert.equal(status.sessionsUp, status.wanted, `${JSON.stringify([...lac.failures])}\n${pair.lines}`);
   return lac;
