@@ -108,7 +108,7 @@ export class Accounting {
     if (options.directory !== null) this.#spool = this.#openSpool();
     if (this.#spool !== null && this.#spool.count > 0) {
       options.log('notice', 'accounting-spool', { records: this.#spool.count, octets: this.#spool.octets });
-      this.#replaySoon();
+      this.#replayAt = options.now();
     }
   }
   /** Records that wait in the spool. */

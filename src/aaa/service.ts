@@ -24,6 +24,7 @@ export class AaaService {
   readonly servers: ProfileRadius;
   readonly users: OrderedAaa;
   readonly accounting: Accounting;
+  readonly #wake: () => void;
   readonly #prefix: string;
   #sequence = 0;
 
@@ -31,6 +32,7 @@ export class AaaService {
   constructor(options: AaaServiceOptions) {
     const { config, log, random, now } = options;
     this.#config = config;
+    this.#wake = () => options.wake();
     this.servers = new ProfileRadius(log, random);
     this.servers.configure(config);
     const nasIdentifier = (): string => this.#config.hostName ?? hostname();
@@ -65,6 +67,7 @@ export class AaaService {
   /** The server takes sessions from now on. */
   start(): void {
     this.accounting.announce('on', this.#accountingProfiles());
+    this.#wake();
   }
   deadline(): number {
     return this.accounting.deadline();

@@ -10,6 +10,8 @@ export interface FreeradiusOptions {
   /** Text of the users file. */
   users: string;
   secret?: string;
+  /** Address of loopback; 127.0.0.1. */
+  address?: string;
   /** Refuses requests without a Message-Authenticator. */
   requireMessageAuthenticator?: boolean;
   /** Puts a Message-Authenticator in its replies: 3.2.1 does not by itself. */
@@ -165,12 +167,12 @@ modules {
 server default {
   listen {
     type = auth
-    ipaddr = 127.0.0.1
+    ipaddr = ${options.address ?? '127.0.0.1'}
     port = ${this.access}
   }
   listen {
     type = acct
-    ipaddr = 127.0.0.1
+    ipaddr = ${options.address ?? '127.0.0.1'}
     port = ${this.accounting}
   }
   authorize {
