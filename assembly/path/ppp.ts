@@ -2,6 +2,7 @@
 import { be16, setBe16 } from "./octets";
 import { dropRx, count } from "./count";
 import { puntFrame } from "./punt";
+import { echoReply } from "./keepalive";
 import { transmitSlot } from "./transmit";
 import { encapFrame } from "./encap";
 import { deliverIpv4 } from "./deliver";
@@ -39,7 +40,7 @@ export function pppFrame(session: u32, ptr: u32, end: u32): void {
     return dropRx(<u32>work == ACTION_DROP ? DROP_ACTION : DROP_NOT_UP, session);
   }
   if (protocol == PROTOCOL_MULTILINK && <u32>work == ACTION_BUNDLE) return mpArrived(session, <u32>(work >>> 32), ptr + size, end);
-  if (protocol == PROTOCOL_LCP && size == 2 && echoRequest(session, ptr + 2, end)) return;
+  if (protocol == PROTOCOL_LCP && size == 2 && (echoRequest(session, ptr + 2, end) || echoReply(session, ptr + 2, end))) return;
   puntFrame(session, ptr, end - ptr);
 }
 /**

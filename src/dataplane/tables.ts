@@ -296,6 +296,35 @@ export class Tables {
     else Atomics.and(this.#words, at, ~layout.SESSION_TAPPED);
   }
   /** LCP is Opened: Echo-Requests are answered on the path with our magic number; null: no longer. */
+  /**
+   * Notes an LCP Echo-Request of ours as sent. @returns those unanswered before it
+   */
+  echoSent(row: number, identifier: number): number {
+    const at = (this.#sessionAt(row) + layout.SESSION_ECHO_STATE) >>> 2;
+    for (;;) {
+      const before = Atomics.load(this.#words, at);
+      const unanswered = before & 0xffff;
+      // A shard may have taken a reply in between.
+      if (Atomics.compareExchange(this.#words, at, before, (identifier << 16) | (unanswered + 1)) === before)
+        return unanswered;
+    }
+  }
+  /** Echo-Requests of ours without an answer. */
+  echoUnanswered(row: number): number {
+    return Atomics.load(this.#words, (this.#sessionAt(row) + layout.SESSION_ECHO_STATE) >>> 2) & 0xffff;
+  }
+  echoReset(row: number): void {
+    Atomics.store(this.#words, (this.#sessionAt(row) + layout.SESSION_ECHO_STATE) >>> 2, 0);
+  }
+  /** When the session's last packets came and went: milliseconds of the shared clock modulo 2^32, 0 for never. */
+  lastData(row: number): { rx: number; tx: number } {
+    const at = this.#countersAt(row);
+    return {
+      rx: this.#words[(at + layout.COUNTER_LAST_RX) >>> 2]! >>> 0,
+      tx: this.#words[(at + layout.COUNTER_LAST_TX) >>> 2]! >>> 0,
+    };
+  }
+
   setEcho(row: number, localMagic: number | null): void {
     const at = this.#sessionAt(row);
     if (localMagic === null) {

@@ -75,6 +75,9 @@ const VENDOR_NAME = 'wasm-lns';
 /** StopCCNs not acknowledged after this long are given up at the end. */
 const SHUTDOWN_MS = 3000;
 
+/** Sessions that the tables are made for. */
+const SESSIONS_MAX = 262_143;
+
 /** The L2TP network server: drives the control plane, PPP and the data plane, and performs what they ask for. */
 export class Lns {
   /** In force. */
@@ -167,6 +170,7 @@ export class Lns {
     };
     this.subscribers = new Subscribers({
       config,
+      rows: (options.sessions ?? SESSIONS_MAX) + (options.bundles ?? Math.min(65_535, options.sessions ?? 65_535)),
       plane: () => this.plane,
       multilink: options.multilink ?? {},
       aaa: options.aaa ?? this.aaa.users,
@@ -199,8 +203,8 @@ export class Lns {
       log: options.log,
       sessions: this.subscribers.sessions,
       clear: ({ call }) => this.#disconnect(call, 3, 0, call.lastReason),
-      canChange: { rates: false, timeouts: false },
-      change: () => undefined,
+      canChange: { rates: true, timeouts: true },
+      change: (session, change) => this.subscribers.change(session, change),
       filterRates: () => null,
     });
   }
@@ -219,7 +223,7 @@ export class Lns {
       else this.rungs.without(['vnetHdr', 'uso', 'uring']);
       this.plane = await Plane.open({
         tunnels: this.options.tunnels ?? 65535,
-        sessions: this.options.sessions ?? 262_143,
+        sessions: this.options.sessions ?? SESSIONS_MAX,
         bundles: this.options.bundles ?? Math.min(65_535, this.options.sessions ?? 65_535),
         shards,
         ffi: this.#ffi,

@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import type { Accounting } from '../aaa/accounting.ts';
+import type { SessionChange } from '../aaa/dynamic.ts';
 import { SessionIndex } from '../aaa/sessions.ts';
 import { Terminate, type TerminateCause } from '../aaa/terminate.ts';
 import type { Aaa, AccessLine, AuthenticationResult } from '../aaa/types.ts';
@@ -10,6 +11,7 @@ import { PppSession } from '../ppp/session.ts';
 import type { MultilinkOptions, PppAction, PppEnd } from '../ppp/types.ts';
 import type { RandomSource } from '../wire/random.ts';
 import { AccountedCall, CAUSE_OF_PPP } from './accounted.ts';
+import { Bounds } from './bounds.ts';
 import { type Bundle, Bundles, multilinkOffer } from './bundles.ts';
 import { type Call, CDN_RESULT, type NetworkEnd } from './call.ts';
 import type { Log } from './log.ts';
@@ -25,6 +27,8 @@ const EARLY_FRAMES_MAX = 4;
 const PASS_WAIT_MS = 2;
 
 export interface SubscribersOptions {
+  /** Session rows that there may be. */
+  readonly rows: number;
   readonly config: LnsConfig;
   readonly plane: () => Plane;
   readonly multilink: { readonly mrru?: number; readonly shortSequence?: boolean };
@@ -55,6 +59,7 @@ export class Subscribers {
   readonly #multilink: MultilinkOptions;
   /** Sessions and member links whose network is up. */
   readonly sessions = new SessionIndex<AccountedCall>();
+  readonly bounds: Bounds;
   /** By session row. */
   readonly #calls: (Call | undefined)[] = [];
   readonly #deadlines = new Deadlines<Call | Bundle>();
@@ -70,6 +75,18 @@ export class Subscribers {
       routes,
       changed: (end, up) => this.#networkChanged(end, up),
       up: (end) => options.networkUp?.(end),
+    });
+    this.bounds = new Bounds({
+      rows: options.rows,
+      plane,
+      random: options.random,
+      now,
+      callOf: (row) => this.#calls[row],
+      end: (call, reason, message) => {
+        // Who does not answer echoes does not hear a Terminate-Request either.
+        if (reason === 'keepalive') options.disconnect(call, 1, 0, message);
+        else this.close(call, 'administrative', message);
+      },
     });
     this.bundles = new Bundles({
       plane,
@@ -184,9 +201,10 @@ export class Subscribers {
   }
 
   deadline(): number {
-    return this.#deadlines.next();
+    return Math.min(this.#deadlines.next(), this.bounds.limits.deadline());
   }
   handleTimeout(now: number): void {
+    this.bounds.limits.handleTimeout(now);
     for (let end = this.#deadlines.take(now); end !== null; end = this.#deadlines.take(now)) {
       if (end.kind === 'bundle') {
         this.bundles.handleTimeout(end, now);
@@ -384,11 +402,27 @@ export class Subscribers {
       if (rate && !this.#tables.setPolicer(end.carrier, direction, rate.bps, rate.burstOctets))
         this.#options.log('warning', 'policer-table-full', { ...end.logFields, user: end.userName });
   }
+  /** Another rate, or another limit, for a session that is up; nothing else of it is touched. */
+  change({ call }: AccountedCall, change: SessionChange): void {
+    const end = call.networkEnd;
+    const { rateUp, rateDown } = change;
+    if (rateUp !== undefined || rateDown !== undefined) {
+      const attributes = end.attributes!;
+      end.attributes = {
+        ...attributes,
+        rateUp: rateUp ?? attributes.rateUp,
+        rateDown: rateDown ?? attributes.rateDown,
+      };
+      this.#police(end);
+    }
+    if (call.row !== 0) this.bounds.limits.change(call.row, change, this.#options.now());
+  }
   #startAccounting(call: Call): void {
     // PPP has begun anew over the same call: what was before is over.
     this.#stopAccounting(call, Terminate.UserRequest);
     call.accounted = new AccountedCall(call, this.lineOf(call), this.#options.plane);
     this.sessions.add(call.accounted);
+    this.bounds.add(call);
     this.#options.accounting.start(call.accounted);
   }
   /** Its network is down; its Stop comes once it is known why. */
@@ -396,6 +430,7 @@ export class Subscribers {
     if (call.accounted === null) return;
     call.accounted.freeze(this.#options.now());
     this.sessions.remove(call.accounted);
+    this.bounds.remove(call);
   }
   /** Its row must still be there. */
   #stopAccounting(call: Call, cause: TerminateCause): void {

@@ -255,6 +255,28 @@ describe('radclient against the disconnect port', () => {
     assert.match(again, /Disconnect-NAK[\s\S]*Error-Cause = Session-Context-Not-Found/);
   });
 
+  test('CoA-Request changes the rate of a session that goes on, and the reply is CoA-ACK', async (t) => {
+    if (!needs(t, 'radclient')) return;
+    const lac = await pair!.dial({ user: 'other' });
+    t.after(() => lac.stop());
+    await pair!.until(() => pair!.lns.sessionsUp === 1);
+    const [tunnel] = pair!.lns.tunnels.values();
+    const [call] = tunnel!.calls.values();
+    const upAt = call!.upAt;
+    assert.equal(pair!.lns.plane.tables.policed(call!.row, 'up'), null);
+    const output = await radclient(
+      pair!.lns.disconnectServer.port,
+      'coa',
+      `Acct-Session-Id = "${call!.accounted!.accountingId}"\nWISPr-Bandwidth-Max-Up = 8000\nSession-Timeout = 3600\n`,
+    );
+    assert.match(output, /Received CoA-ACK/);
+    assert.deepEqual(pair!.lns.plane.tables.policed(call!.row, 'up'), { packets: 0, octets: 0 });
+    await pair!.traffic(lac, 1000, 1000);
+    assert.ok(pair!.lns.plane.tables.policed(call!.row, 'up')!.packets > 100, 'packets above the rate are dropped');
+    assert.equal(call!.upAt, upAt);
+    assert.equal(pair!.lns.plane.tables.policed(call!.row, 'down'), null);
+  });
+
   test('CoA-Request of what is not acted on: NAK with Unsupported-Attribute', async (t) => {
     if (!needs(t, 'radclient')) return;
     const lac = await pair!.dial({ user: 'other' });

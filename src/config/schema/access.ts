@@ -35,14 +35,12 @@ const pppAttributes = (own: readonly Statement[]): Statement[] => [
     checks: ['referenced address pool must be defined'],
   }),
   leaf('idle-timeout', uint(0, 4294967295), 'Time without traffic after which the session ends; 0 = never', {
-    ...LATER,
     ...NEW_SESSIONS,
     default: 0,
     unit: 'seconds',
   }),
   leaf('interface-id', IDENTIFIER, 'Units that take the sessions', { ...NEW_SESSIONS, names: 'interface-id' }),
   leaf('keepalive', uint(0, 32767), 'Time between LCP Echo-Requests; 0 = none', {
-    ...LATER,
     ...NEW_SESSIONS,
     default: 30,
     unit: 'seconds',
@@ -200,7 +198,6 @@ const client = list(
       pppAttributes([
         leaf('framed-ip-address', { type: 'prefix4' }, 'Fixed address', NEW_SESSIONS),
         leaf('keepalive-retries', uint(3, 32767), 'Echo-Requests without an answer that end the session', {
-          ...LATER,
           ...NEW_SESSIONS,
           default: 10,
           since: 'later',
