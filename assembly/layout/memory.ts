@@ -107,6 +107,14 @@ export const SHARD_WAITING_FIRST: u32 = 216;
 export const SHARD_WAITING_LAST: u32 = 220;
 /** i32, -1 while the shard writes to its TUN queue by io_uring; else the errno that stood in the way, 0 for none. */
 export const SHARD_URING: u32 = 224;
+/** i32, descriptor of that ring. */
+export const SHARD_URING_FD: u32 = 228;
+/** u32, PART_RING_* of the ring whose records the shard works on, the shard that filled it << 8; 0: none. */
+export const SHARD_DOING: u32 = 232;
+/** u32, for tests: HOOK_* that the shard is to do when it is woken; written by the main thread. */
+export const SHARD_HOOK: u32 = 236;
+export const HOOK_TRAP: u32 = 1;
+export const HOOK_EXIT: u32 = 2;
 /** Work area for struct timespec, epoll_event and the like. */
 export const SHARD_SCRATCH: u32 = 256;
 export const SHARD_SCRATCH_SIZE: u32 = 3840 - 256;

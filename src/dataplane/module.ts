@@ -56,6 +56,7 @@ export interface PathExports {
   coreReadSlot(): number;
   coreReadDone(octets: number): void;
   downstreamRuns(from: number): number;
+  trap(): void;
   ringDoorbell(): void;
   puntOptions(most: number): void;
   mpTick(): number;

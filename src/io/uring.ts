@@ -25,6 +25,9 @@ export class Uring {
   readonly #ffi: Ffi;
   readonly #wasm: PathExports;
   readonly #fd: number;
+  get fd(): number {
+    return this.#fd;
+  }
 
   private constructor(ffi: Ffi, wasm: PathExports, fd: number) {
     this.#ffi = ffi;

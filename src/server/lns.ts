@@ -259,6 +259,12 @@ export class Lns {
             this.#gateways.byIndex(group)?.socket?.send(octets, to.port, to.address);
           },
           drained: () => this.#settle(),
+          replaced: (shard, reason, ms) =>
+            log('error', 'shard-replaced', {
+              shard,
+              reason: (reason as Error | undefined)?.message ?? String(reason),
+              ms: Math.round(ms),
+            }),
           failed: (shard, reason) =>
             log('error', 'shard-failed', { shard, reason: (reason as Error | undefined)?.message ?? String(reason) }),
         },

@@ -10,6 +10,7 @@ import { HELD_SLOTS, TrafficView } from '../dataplane/traffic.ts';
 import * as layout from '../generated/layout.ts';
 import type { Ffi } from '../io/ffi.ts';
 import type { ShardReport, ShardTask, ShardWorkerData } from '../worker/shard.ts';
+import { Takeover } from './takeover.ts';
 
 export interface PlaneOptions {
   readonly tunnels: number;
@@ -53,8 +54,10 @@ export interface PlaneEvents {
   datagram(octets: Uint8Array, sockaddr: Uint8Array, group: number): void;
   /** All that was waiting has been handed over. */
   drained(): void;
-  /** A shard ended by itself. */
+  /** A shard ended by itself, and could not be replaced. */
   failed(shard: number, reason: unknown): void;
+  /** A shard ended by itself; another thread has taken its place, sessions and all, `ms` later. */
+  replaced?(shard: number, reason: unknown, ms: number): void;
 }
 
 /** A change of a bundle that its owner has not been told yet. */
@@ -69,6 +72,13 @@ const NOTHING = new Uint8Array(0);
 const BACKLOG_MS = 2;
 /** Room for socket groups that are added while the shards run. */
 const SOCKET_GROUPS = 1024;
+const EEXIST = 17;
+/** A shard that ends by itself more often than this within the window is started after a pause only. */
+const ENDS_AT_ONCE = 5;
+const END_WINDOW_MS = 10_000;
+const END_PAUSE_MS = 1000;
+/** Longest wait for the replacement to run. */
+const REPLACE_MS = 5000;
 const EPOLLIN = 1;
 const EPOLL_CTL_ADD = 1;
 const EPOLL_CTL_DEL = 2;
@@ -114,6 +124,12 @@ export class Plane {
   readonly #head: RecordHead = { kind: 0, row: 0, generation: 0, aux: 0 };
   /** By shard: changes that found its ring full. */
   readonly #backlog: BundleChange[][];
+  readonly #takeovers: readonly Takeover[];
+  /** By shard: groups that it reads besides those it was started with. */
+  readonly #added: readonly Set<number>[];
+  /** By shard: when it ended by itself, of late. */
+  readonly #ends: readonly number[][];
+  #opened = false;
   #closing = false;
   /** Frames that found their shard's ring full. */
   injectFull = 0;
@@ -158,6 +174,9 @@ export class Plane {
     this.#accessIn = rings(layout.PART_RING_ACCESS_IN);
     this.#accessOut = rings(layout.PART_RING_ACCESS_OUT);
     const { ffi } = options;
+    this.#takeovers = Array.from({ length: options.shards }, (_, shard) => new Takeover(this.#words, this.plan, shard));
+    this.#added = Array.from({ length: options.shards }, () => new Set<number>());
+    this.#ends = Array.from({ length: options.shards }, () => []);
     this.#epolls = Array.from({ length: options.shards }, () => new Int32Array(new SharedArrayBuffer(4)).fill(-1));
     this.#sockets = Array.from({ length: options.shards }, (_, shard) => {
       const fds = options.sockets[shard]?.fds ?? [];
@@ -172,8 +191,9 @@ export class Plane {
     // Piscina's own waiting parks a thread between tasks: these tasks do their own.
     this.#pool = new Piscina({
       filename: workerFile('shard'),
-      minThreads: options.shards,
-      maxThreads: options.shards,
+      // One to spare, that takes the place of a shard that ends by itself.
+      minThreads: options.shards + 1,
+      maxThreads: options.shards + 1,
       concurrentTasksPerWorker: 1,
       idleTimeout: Number.POSITIVE_INFINITY,
       atomics: 'disabled',
@@ -189,6 +209,7 @@ export class Plane {
     const failure = Promise.all(plane.#tasks).then(() => undefined);
     while (!plane.#allRunning()) await Promise.race([new Promise((resolve) => setTimeout(resolve, 2)), failure]);
     failure.catch(() => undefined);
+    plane.#opened = true;
     return plane;
   }
 
@@ -198,7 +219,9 @@ export class Plane {
       shard,
       timeOrigin: performance.timeOrigin,
       sockets: this.#sockets[shard]!,
-      listens: sockets[shard]?.listens ?? [],
+      listens: [...new Set([...(sockets[shard]?.listens ?? []), ...this.#added[shard]!])].filter(
+        (group) => Atomics.load(this.#sockets[shard]!, group) >= 0,
+      ),
       epoll: this.#epolls[shard]!,
       tun: tun[shard] ?? -1,
       wake: this.#wakeFds[shard] ?? -1,
@@ -214,9 +237,40 @@ export class Plane {
     };
     const run = this.#pool.run(task) as Promise<ShardReport>;
     run.catch((reason: unknown) => {
-      if (!this.#closing) this.#options.events.failed(shard, reason);
+      if (this.#closing) return;
+      if (this.#opened) void this.#replace(shard, reason);
+      else this.#options.events.failed(shard, reason);
     });
-    this.#tasks.push(run);
+    this.#tasks[shard] = run;
+  }
+  /** Starts the shard anew in a thread that waits for it; one that keeps ending is given more and more rarely. */
+  async #replace(shard: number, reason: unknown): Promise<void> {
+    const from = performance.now();
+    const ends = this.#ends[shard]!;
+    ends.push(from);
+    while (ends[0]! < from - END_WINDOW_MS) ends.shift();
+    this.#takeovers[shard]!.clear(this.#options.ffi, this.#epolls[shard]!);
+    if (ends.length > ENDS_AT_ONCE) await new Promise((resolve) => setTimeout(resolve, END_PAUSE_MS));
+    if (this.#closing) return;
+    const known = new Set(this.#added[shard]);
+    this.#start(shard);
+    while (!this.#takeovers[shard]!.running) {
+      if (this.#closing || this.#ends[shard]!.at(-1) !== from) return;
+      if (performance.now() - from > REPLACE_MS + END_PAUSE_MS) {
+        this.#options.events.failed(shard, reason);
+        return;
+      }
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    for (const group of this.#added[shard]!) if (!known.has(group)) this.#poll(shard, group);
+    this.#options.events.replaced?.(shard, reason, performance.now() - from);
+  }
+  /** For tests: has a shard that has an eventfd end by a trap of its path, or its thread by itself. */
+  provoke(shard: number, how: 'trap' | 'exit'): void {
+    const { offset, stride } = this.plan.parts[layout.PART_SHARD_CONTROL]!;
+    const hook = how === 'trap' ? layout.HOOK_TRAP : layout.HOOK_EXIT;
+    Atomics.store(this.#words, (offset + shard * stride + layout.SHARD_HOOK) >>> 2, hook);
+    this.#options.ffi?.write(this.#wakeFds[shard]!, this.#wakeAddress, 8);
   }
   /** -1 where every shard writes to its TUN queue by io_uring; else the errno that stood in the way, 0 where none was to. */
   get uringState(): number {
@@ -343,14 +397,22 @@ export class Plane {
    * @throws SystemError where the kernel refuses one; RangeError where there is no room for another group
    */
   addSockets(group: number, fds: readonly number[]): void {
-    const ffi = this.#options.ffi!;
     if (group >= this.#sockets[0]!.length) throw new RangeError(`no room for more than ${group} local gateways`);
-    const event = new Uint32Array([EPOLLIN, group, 0]);
     fds.forEach((fd, shard) => {
       Atomics.store(this.#sockets[shard]!, group, fd);
-      if (ffi.epoll_ctl(Atomics.load(this.#epolls[shard]!, 0), EPOLL_CTL_ADD, fd, Number(ffi.addressOf(event))) < 0)
-        throw ffi.error('epoll_ctl');
+      this.#added[shard]!.add(group);
+      this.#poll(shard, group);
     });
+  }
+  /** Adds a group's socket to what a shard waits for; one that is being replaced takes it up when it starts. */
+  #poll(shard: number, group: number): void {
+    const ffi = this.#options.ffi!;
+    const epoll = Atomics.load(this.#epolls[shard]!, 0);
+    const fd = Atomics.load(this.#sockets[shard]!, group);
+    if (epoll < 0 || fd < 0) return;
+    const event = new Uint32Array([EPOLLIN, group, 0]);
+    if (ffi.epoll_ctl(epoll, EPOLL_CTL_ADD, fd, Number(ffi.addressOf(event))) < 0 && ffi.errno() !== EEXIST)
+      throw ffi.error('epoll_ctl');
   }
   /** Takes a socket group from the shards. Its descriptors may be closed once this is done: no shard works with them. */
   async removeSockets(group: number): Promise<void> {
@@ -358,6 +420,7 @@ export class Plane {
     const unused = new Uint8Array(EPOLL_EVENT_SIZE);
     for (let shard = 0; shard < this.shards; shard++) {
       const fd = Atomics.exchange(this.#sockets[shard]!, group, -1);
+      this.#added[shard]!.delete(group);
       const epoll = Atomics.load(this.#epolls[shard]!, 0);
       if (fd >= 0 && epoll >= 0) ffi.epoll_ctl(epoll, EPOLL_CTL_DEL, fd, Number(ffi.addressOf(unused)));
     }

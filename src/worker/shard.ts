@@ -166,6 +166,7 @@ class Shard {
         ? Uring.open(ffi, this.#wasm, memory, block(layout.PART_URING), this.#base, task.tun)
         : 0;
     this.#uring = typeof uring === 'number' ? null : uring;
+    Atomics.store(this.#words, (this.#control + layout.SHARD_URING_FD) >>> 2, this.#uring?.fd ?? 0);
     Atomics.store(this.#words, (this.#control + layout.SHARD_URING) >>> 2, typeof uring === 'number' ? uring : -1);
   }
 
@@ -232,7 +233,7 @@ class Shard {
         busy = this.#takeRings();
         for (let i = 0; i < ready; i++) {
           const data = this.#view.getUint32(this.#scratch + 1024 + i * EPOLL_EVENT_SIZE + 4, true);
-          if (data === READY_WAKE) this.#ffi!.read(this.#task.wake, this.#base + this.#scratch, 8);
+          if (data === READY_WAKE) this.#woken();
           else if (data === READY_TUN) busy = this.#readTun() || busy;
           else busy = this.#receive(data) || busy;
         }
@@ -254,11 +255,18 @@ class Shard {
       Atomics.store(this.#words, running, 0);
       Atomics.store(this.#task.epoll, 0, -1);
       this.#uring?.close();
+      Atomics.store(this.#words, (this.#control + layout.SHARD_URING_FD) >>> 2, 0);
       if (this.#epoll >= 0) this.#ffi!.close(this.#epoll);
     }
     return { shard: this.#task.shard, loops };
   }
 
+  #woken(): void {
+    this.#ffi!.read(this.#task.wake, this.#base + this.#scratch, 8);
+    const hook = Atomics.exchange(this.#words, (this.#control + layout.SHARD_HOOK) >>> 2, 0);
+    if (hook === layout.HOOK_TRAP) this.#wasm.trap();
+    if (hook === layout.HOOK_EXIT) process.exit(1); // of this thread
+  }
   /** Time of a batch, on the clock that all threads share. */
   #setTime(): void {
     const now = Math.max(0, performance.now() + this.#clock);
@@ -296,8 +304,10 @@ class Shard {
   /** Frames to send, and what portable back ends have dealt. @returns whether more may wait */
   #takeRings(): boolean {
     let more = false;
+    const doing = (this.#control + layout.SHARD_DOING) >>> 2;
     for (const ring of this.#rings) {
       if (Atomics.load(this.#words, ring.head) === Atomics.load(this.#words, ring.tail)) continue;
+      this.#words[doing] = ring.part;
       let taken: number;
       if (ring.part === layout.PART_RING_INJECT) taken = this.#wasm.inject(TURN);
       else if (ring.part === layout.PART_RING_ACCESS_IN) taken = this.#wasm.upstreamRing(TURN);
@@ -307,13 +317,16 @@ class Shard {
         ring.part === layout.PART_RING_ACCESS_IN ? 1 : 0,
         ring.part === layout.PART_RING_CORE_IN ? 1 : 0,
       );
+      this.#words[doing] = 0;
       if (taken > 0) more = true;
     }
     for (const { shard } of this.#peers) {
       if (this.#wasm.peerWaits(shard) === 0) continue;
+      this.#words[doing] = layout.PART_RING_PEER | (shard << 8);
       if (this.#wasm.peerTake(shard, TURN) > 0) more = true;
       this.#flush();
       this.#wasm.peerRelease(shard);
+      this.#words[doing] = 0;
     }
     return more;
   }
