@@ -23,6 +23,12 @@ for (const links of [2, 4])
       lab.background(lab.host, 'sh', '-c', `sleep 100 | busybox nc -l -p 9001 >${join(lab.folder, 'up.got')}`);
       lab.background(lab.host, 'sh', '-c', `busybox nc -l -p 9002 <${join(lab.folder, 'down.bin')}`);
       lab.background(lab.host, 'iperf3', '-s');
+      const shown = (async () => {
+        for (let n = 0; n < 600 && (lab.log.match(/ link-up /g)?.length ?? 0) < links; n++)
+          await new Promise((resolve) => setTimeout(resolve, 100));
+        await new Promise((resolve) => setTimeout(resolve, 2000));
+        return lab.show('multilink', 'extensive');
+      })();
       const output = await lab.dial({
         script: 'multilink.sh',
         variables: { LINKS: String(links) },
@@ -45,6 +51,12 @@ ping -c 5 -i 0.2 -s 1400 ${HOST_ADDRESS} | grep received
           .filter((line) => /^(LINKS|PPP-UP|TCP|LEFT|\d+ packets)/.test(line))
           .join('\n'),
       );
+      const multilink = await shown;
+      assert.match(multilink, new RegExp(`^Bundle ID: \\d+, Links: ${links}, Bundle endpoint: alice\n`));
+      assert.match(multilink, /\n {2}Input MRRU: \d+, Output MRRU: \d+\n/);
+      assert.match(multilink, / {2}Data Tx +[\d.]+k? +[\d.]+[kM]?\n {2}Data Rx /);
+      assert.match(multilink, /Output packets: [1-9]\d*, Transmitted fragments: [1-9]\d*, /);
+      assert.equal(multilink.match(/Session local ID: /g)!.length, links);
       assert.match(output, new RegExp(`LINKS ${links} INTERFACES 1\n`), 'one interface over all links');
       assert.match(output, new RegExp(`PPP-UP ${POOL_FIRST} ${OWN_ADDRESS}`));
       const pings = [...output.matchAll(/(\d+) packets transmitted, (\d+) received/g)];

@@ -344,3 +344,61 @@ test('show services l2tp redundancy: who carries an address, since when, and who
   assert.equal(await ask('show services l2tp redundancy'), '');
   assert.match(await ask('show services l2tp redundancy all'), /^Address: 198\.51\.100\.9, Members: 1\n/);
 });
+
+test('show and clear services l2tp multilink: bundles, their member sessions, their statistics', async (t) => {
+  const pair = await pairOf(
+    t,
+    configuration({
+      client: 'shared-secret "test secret"; interface-id many; multilink { fragment-threshold 640; drop-timeout 250; }',
+    }),
+  );
+  const lac = await pair.dial({ tunnels: 2, sessionsPerTunnel: 1 });
+  assert.equal((await lac.settled(5000)).sessionsUp, 2);
+  const { ask, possible } = desk(pair.lns);
+  assert.equal(await ask('show services l2tp multilink'), '');
+  // The emulator has no multilink: what LCP would have agreed on is put in its place.
+  const calls = [...pair.lns.tunnels.values()].flatMap((tunnel) => [...tunnel.calls.values()]);
+  const multilink = {
+    localMrru: 1524,
+    peerMrru: 1600,
+    localShortSequence: false,
+    peerShortSequence: true,
+    localDiscriminator: { class: 1, address: new Uint8Array([1]) },
+    peerDiscriminator: { class: 1, address: new Uint8Array([2]) },
+  };
+  for (const call of calls) {
+    call.lcp = { ...call.lcp!, multilink };
+    assert.equal(pair.lns.bundles.join(call, call.lcp, 'users'), null);
+  }
+  const [bundle] = pair.lns.bundles;
+  const brief = await ask('show services l2tp multilink');
+  assert.equal(brief, `Bundle ID  Links  Bundle endpoint\n${String(bundle!.id).padStart(9)}      2  user\n`);
+  const extensive = await ask('show services l2tp multilink extensive');
+  assert.match(
+    extensive,
+    new RegExp(
+      `^Bundle ID: ${bundle!.id}, Links: 2, Bundle endpoint: user\\n {2}Input MRRU: 1524, Output MRRU: 1600\\n` +
+        ' {2}Statistics since: .*\\n {11}Packets {4}Bytes\\n {2}Data Tx +\\d+ +\\d+\\n {2}Data Rx +\\d+ +\\d+\\n' +
+        ' {2}Drop timeout: 250, Fragment threshold: 640, Minimum link MRU: \\d+\\n',
+    ),
+  );
+  for (const call of calls) assert.match(extensive, new RegExp(`\\n {2}Session local ID: ${call.sessionId}, `));
+  const xml = await ask('show services l2tp multilink detail', 'xml');
+  assert.match(
+    xml,
+    /<services-l2tp-multilink-information [^>]*>\s+<l2tp-multilink-entry>\s+<l2tp-multilink-bundle-id>/,
+  );
+  assert.equal(tags(xml, 'l2tp-session-local-id').length, 2);
+  assert.match(await ask('show services l2tp session'), new RegExp(` Established +${bundle!.id}  user\\n`));
+  assert.deepEqual(possible('show services l2tp multilink bundle-id '), ['<bundle-id>', String(bundle!.id)]);
+  assert.equal(await ask('show services l2tp multilink bundle-id 65536'), '');
+  assert.equal(await ask('clear services l2tp multilink statistics all'), `Bundle ${bundle!.id} statistics cleared\n`);
+  assert.match(await ask('show services l2tp multilink statistics'), / {2}Data Tx +0 +0\n {2}Data Rx +0 +0\n$/);
+  assert.equal(
+    await ask(`clear services l2tp multilink bundle-id ${bundle!.id}`, 'xml').then((text) =>
+      tags(text, 'l2tp-multilink-bundle-id').join(),
+    ),
+    String(bundle!.id),
+  );
+  await pair.until(() => pair.lns.bundles.size === 0);
+});
