@@ -70,7 +70,8 @@ export async function oneShot(line: string, options: { json?: boolean; socket?: 
     process.exitCode = FAILED;
   } else {
     write(saveFiles(piped.pipeline));
-    if ((end.value as { local?: unknown } | undefined)?.local !== undefined) {
+    const { local, edit } = (end.value ?? {}) as { local?: unknown; edit?: unknown };
+    if (local !== undefined || edit !== undefined) {
       process.stderr.write('error: this is a command of the prompt (lns cli)\n');
       process.exitCode = USAGE;
     }
