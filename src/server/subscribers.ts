@@ -161,7 +161,8 @@ export class Subscribers {
   }
   /** The call is gone: its row, its address and its unit are free again. @returns whether its network was up */
   remove(call: Call, cause: TerminateCause): boolean {
-    const wasUp = call.networkEnd.up;
+    // PPP may have taken it down before: what had been up has not failed.
+    const wasUp = call.networkEnd.up || call.accounted !== null;
     call.withdraw?.();
     call.withdraw = null;
     this.#freeze(call);
