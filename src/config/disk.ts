@@ -1,4 +1,4 @@
-import { type FileHandle, mkdir, open, readdir, readFile, rename, unlink } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readdir, readFile, realpath, rename, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { gunzip, gzip } from 'node:zlib';
@@ -37,7 +37,9 @@ export class FileDisk implements ConfigurationDisk {
     return unlessMissing(readFile(this.#file, 'utf8'));
   }
   async writeActive(text: string): Promise<void> {
-    await writeWhole(this.#file, Buffer.from(text, 'utf8'));
+    // A link stays a link.
+    const target = (await unlessMissing(realpath(this.#file))) ?? this.#file;
+    await writeWhole(target, Buffer.from(text, 'utf8'));
   }
   async history(): Promise<number[]> {
     const names = (await unlessMissing(readdir(this.#folder))) ?? [];

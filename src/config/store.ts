@@ -70,6 +70,8 @@ export class ConfigurationStore {
   #written: ConfigNode;
   /** The active file, as it was read or written last. */
   #activeText: string;
+  /** The active configuration, where the history has not got it yet. */
+  #unkept: string | null = null;
   #config: LnsConfig;
   /** Newest first; [0] is in force. */
   #records: CommitRecord[] = [];
@@ -143,16 +145,13 @@ export class ConfigurationStore {
       this.#records[0] = record;
       return;
     }
-    // Written by hand since, or for the first time.
+    const [newest] = this.#records;
+    if (newest !== undefined && (await this.#readBody(newest.sequence)) === body) return;
+    // Written by hand since, or for the first time. It is kept when another takes its place: running changes no folder.
     const sequence = Math.max(0, record?.sequence ?? 0, ...sequences) + 1;
     const fresh: CommitRecord = { sequence, time: now(), user: 'root', via: 'file', comment: null, confirm: null };
-    try {
-      // Secrets in clear are kept as they were read, so that `rollback` finds no change where there is none.
-      await disk.writeHistory(sequence, withRecord(fresh, formatCurly(this.#written)));
-    } catch (error) {
-      this.#options.tell?.(`the configuration is not kept for rollback: ${diskError(error)}`);
-    }
     this.#records.unshift(fresh);
+    this.#unkept = withRecord(fresh, body);
   }
   async #readBody(sequence: number): Promise<string | null> {
     const kept = await this.#options.disk.readHistory(sequence);
@@ -349,6 +348,8 @@ export class ConfigurationStore {
     };
     const text = withRecord(record, body);
     try {
+      if (this.#unkept !== null) await disk.writeHistory(current.sequence, this.#unkept);
+      this.#unkept = null;
       await disk.writeHistory(record.sequence, text);
       await disk.writeActive(text);
     } catch (error) {

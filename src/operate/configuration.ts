@@ -1,4 +1,4 @@
-import { type Completion, type ConfigReply, ConfigurationSession, type SessionOptions } from '../config/session.ts';
+import type { Completion, ConfigReply, ConfigurationSession, SessionOptions } from '../config/session.ts';
 import type { CommitRecord } from '../config/session-types.ts';
 import type { ConfigurationStore } from '../config/store.ts';
 import type { ConfigurationAccess } from './types.ts';
@@ -13,17 +13,13 @@ export class StoreAccess implements ConfigurationAccess {
     return this.#store.openSession(options);
   }
   async show(path: string, pipes: string): Promise<ConfigReply> {
-    return this.#reader().execute(`show ${path} ${pipes}`);
+    return this.#store.reader().execute(`show ${path} ${pipes}`);
   }
   complete(path: string): readonly Completion[] {
     const line = `show ${path}`;
-    return this.#reader().complete(line, line.length);
+    return this.#store.reader().complete(line, line.length);
   }
   get commits(): readonly CommitRecord[] {
     return this.#store.history;
-  }
-  /** Looks at what is in force, and is no operator of the database. */
-  #reader(): ConfigurationSession {
-    return new ConfigurationSession(this.#store, { user: '', mode: 'private' });
   }
 }
