@@ -126,9 +126,10 @@ export function findStatement(parent: Statement, word: string, quoted: boolean, 
   if (!quoted) {
     const known = isOpaque(parent) ? undefined : childrenByKeyword(parent).get(word);
     if (known !== undefined && known.bare !== true) return known;
-    if (parent.keyword === 'interfaces' && parent.kind === 'container') return interfaceStatement(word, wildcards);
-    if (parent === GROUPS) return GROUP_ENTRY;
   }
+  // Here a word is a name, in quotes or not.
+  if (parent.keyword === 'interfaces' && parent.kind === 'container') return interfaceStatement(word, wildcards);
+  if (parent === GROUPS) return GROUP_ENTRY;
   const positional = parent.children?.find((one) => one.positional === true);
   if (positional !== undefined) return positional;
   return parent.open !== undefined || isOpaque(parent) ? OTHER_STATEMENT : null;
