@@ -1051,6 +1051,13 @@ export class ControlEndpoint {
       retransmissions: tunnel.transport.retransmissions,
     };
   }
+  /** Tunnels that peers have begun and not yet finished setting up, in order of their SCCRQ. */
+  *settingUp(): Generator<TunnelView> {
+    for (const { localId } of this.#halfOpen) {
+      const view = this.view(localId);
+      if (view !== null && view.state !== 'closed') yield view;
+    }
+  }
   sessionState(tunnelId: number, sessionId: number): SessionState | null {
     return this.#tunnels.get(tunnelId)?.sessions.get(sessionId)?.state ?? null;
   }

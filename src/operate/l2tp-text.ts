@@ -83,7 +83,9 @@ function tunnelLines(fields: Fields, level: string): string[] {
     return [`${local.padStart(10)}${remote.padStart(11)}  ${remoteIp.padEnd(21)}${count.padStart(10)}  ${state}`];
   const lines = [pairs('  ', ['Tunnel local ID', local], ['Remote ID', remote])];
   const sessions = pairs('    ', ['Sessions', count], ['State', state]);
-  if (level === 'statistics') return [...lines, sessions, ...counterBlock(fields, '    ', ALL)];
+  // A tunnel that is being set up has neither times nor counters yet.
+  const counts = fields.has('l2tp-statistics-since') ? counterBlock(fields, '    ', ALL) : [];
+  if (level === 'statistics') return [...lines, sessions, ...counts];
   const localIp = fields.text('l2tp-tunnel-local-ip');
   const names = pairs(
     '    ',
@@ -105,8 +107,8 @@ function tunnelLines(fields: Fields, level: string): string[] {
       ['Window size', fields.text('l2tp-tunnel-window-size')],
       ['Hello interval', fields.text('l2tp-tunnel-hello-interval')],
     ),
-    ...timeLines(fields),
-    ...counterBlock(fields, '    ', ALL),
+    ...(fields.has('l2tp-create-time') ? timeLines(fields) : []),
+    ...counts,
   ];
 }
 const timeLines = (fields: Fields): string[] => [

@@ -3,7 +3,7 @@ import { formatIpv4 } from '../wire/address.ts';
 import { type Element, leaf, leaves, node } from './element.ts';
 import { duration, timestamp } from './format.ts';
 import type { Arguments } from './grammar.ts';
-import { type Level, localName, matchesCall, selectTunnels } from './select.ts';
+import { type Level, localName, matchesCall, matchesTunnel, selectTunnels } from './select.ts';
 import {
   addTraffic,
   lastData,
@@ -36,7 +36,30 @@ export const moment = (name: string, date: Date): Element =>
 
 const showsCounters = (level: Level): boolean => level === 'statistics' || level === 'extensive';
 
-const endpoints = (lns: Lns, tunnel: LnsTunnel): { local: string; remote: string } => {
+/** A tunnel that is open, or whose set-up is under way (`tunnel` is null then). */
+interface ShownTunnel {
+  readonly info: LnsTunnel['info'];
+  readonly gateway: LnsTunnel['gateway'];
+  readonly tunnel: LnsTunnel | null;
+  readonly state: string;
+}
+/** States as the MIB spells them. */
+const SETTING_UP: Readonly<Record<string, string>> = {
+  idle: 'cc_responder_idle',
+  'wait-ctl-conn': 'cc_responder_wait_ctl_conn',
+};
+function* shownTunnels(lns: Lns, args: Arguments): Generator<ShownTunnel> {
+  for (const tunnel of selectTunnels(lns, args)) {
+    const state = lns.endpointOf(tunnel).view(tunnel.info.tunnelId)?.state;
+    const shown = state === undefined ? 'destroyed' : state === 'established' ? 'Established' : 'closed';
+    yield { info: tunnel.info, gateway: tunnel.gateway, tunnel, state: shown };
+  }
+  for (const { gateway, view } of lns.settingUp())
+    if (matchesTunnel(lns, { info: view.info, gateway }, args))
+      yield { info: view.info, gateway, tunnel: null, state: SETTING_UP[view.state] ?? view.state };
+}
+
+const endpoints = (lns: Lns, tunnel: Pick<LnsTunnel, 'info' | 'gateway'>): { local: string; remote: string } => {
   const { localGateway } = tunnel.gateway;
   const port = lns.listening.find((one) => one.address === localGateway)?.port ?? 1701;
   return { local: `${localGateway}:${port}`, remote: `${tunnel.info.peer.address}:${tunnel.info.peer.port}` };
@@ -111,13 +134,13 @@ function summaryOf(lns: Lns, name: string): Element[] {
   ];
 }
 
-/** Tunnels by group and services interface. */
+/** Tunnels by group and services interface; those whose set-up is under way come last. */
 export function tunnels(lns: Lns, level: Level, args: Arguments): Element {
-  const groups = new Map<LnsTunnel['gateway'], LnsTunnel[]>();
-  for (const tunnel of selectTunnels(lns, args)) {
-    const list = groups.get(tunnel.gateway);
-    if (list === undefined) groups.set(tunnel.gateway, [tunnel]);
-    else list.push(tunnel);
+  const groups = new Map<LnsTunnel['gateway'], ShownTunnel[]>();
+  for (const shown of shownTunnels(lns, args)) {
+    const list = groups.get(shown.gateway);
+    if (list === undefined) groups.set(shown.gateway, [shown]);
+    else list.push(shown);
   }
   function* tables(): Generator<Element> {
     for (const [gateway, list] of groups)
@@ -127,16 +150,15 @@ export function tunnels(lns: Lns, level: Level, args: Arguments): Element {
         node('l2tp-tunnel-table', entries(list)),
       ]);
   }
-  function* entries(list: readonly LnsTunnel[]): Generator<Element> {
-    for (const tunnel of list) yield tunnelEntry(lns, tunnel, level);
+  function* entries(list: readonly ShownTunnel[]): Generator<Element> {
+    for (const shown of list) yield tunnelEntry(lns, shown, level);
   }
   return node('service-l2tp-tunnel-information', tables(), { 'junos:style': level });
 }
-function tunnelEntry(lns: Lns, tunnel: LnsTunnel, level: Level): Element {
-  const { info } = tunnel;
-  const view = lns.endpointOf(tunnel).view(info.tunnelId);
-  const { local, remote } = endpoints(lns, tunnel);
-  const state = view === null ? 'destroyed' : view.state === 'established' ? 'Established' : 'closed';
+function tunnelEntry(lns: Lns, shown: ShownTunnel, level: Level): Element {
+  const { info, tunnel, state } = shown;
+  const view = tunnel === null ? null : lns.endpointOf(tunnel).view(info.tunnelId);
+  const { local, remote } = endpoints(lns, shown);
   const children: Element[] = leaves({
     'l2tp-tunnel-local-id': info.tunnelId,
     'l2tp-tunnel-remote-id': info.peerTunnelId,
@@ -148,22 +170,25 @@ function tunnelEntry(lns: Lns, tunnel: LnsTunnel, level: Level): Element {
     children.push(
       ...leaves({
         'l2tp-tunnel-local-ip': local,
-        'l2tp-tunnel-local-name': localName(lns, tunnel),
+        'l2tp-tunnel-local-name': localName(lns, shown),
         'l2tp-tunnel-remote-name': info.hostName,
       }),
     );
   if (level === 'extensive') {
-    const last = lastData(lns, tunnel.calls.values());
+    const last = tunnel === null ? 0 : lastData(lns, tunnel.calls.values());
     children.push(
       leaf('l2tp-tunnel-maximum-sessions', info.policy.maximumSessions),
       leaf('l2tp-tunnel-window-size', view?.window ?? 0),
       leaf('l2tp-tunnel-hello-interval', info.policy.helloIntervalMs / 1000),
-      moment('l2tp-create-time', tunnel.openedDate),
-      elapsed('l2tp-up-time', performance.now() - tunnel.openedAt),
-      elapsed('l2tp-idle-time', last === 0 ? 0 : performance.now() - last),
     );
+    if (tunnel !== null)
+      children.push(
+        moment('l2tp-create-time', tunnel.openedDate),
+        elapsed('l2tp-up-time', performance.now() - tunnel.openedAt),
+        elapsed('l2tp-idle-time', last === 0 ? 0 : performance.now() - last),
+      );
   }
-  if (showsCounters(level)) {
+  if (showsCounters(level) && tunnel !== null) {
     const { traffic, since } = sinceBaseline(tunnel, tunnelTraffic(lns, tunnel), tunnel.openedDate);
     children.push(moment('l2tp-statistics-since', since), ...counterElements(traffic));
   }

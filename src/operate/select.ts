@@ -51,7 +51,7 @@ const address = (values: NonNullable<ValueType['values']>): ValueType => ({
 const ID = (name: string, values: NonNullable<ValueType['values']>): ValueType => numberValue(name, 0, 65535, values);
 
 /** Our name towards a tunnel's LAC. */
-export const localName = (lns: Lns, tunnel: LnsTunnel): string =>
+export const localName = (lns: Lns, tunnel: Pick<LnsTunnel, 'gateway'>): string =>
   tunnel.gateway.gatewayName ?? lns.config.hostName ?? '';
 
 export const INTERFACE_VALUE: ValueType = textValue(
@@ -133,7 +133,7 @@ export const orAll = (filters: readonly Option[], help: string): readonly Option
   ...filters,
 ];
 
-export function matchesTunnel(lns: Lns, tunnel: LnsTunnel, args: Arguments): boolean {
+export function matchesTunnel(lns: Lns, tunnel: Pick<LnsTunnel, 'info' | 'gateway'>, args: Arguments): boolean {
   const { info, gateway } = tunnel;
   const is = (name: string, value: string): boolean => {
     const wanted = args.get(name);

@@ -3,7 +3,7 @@ import { AaaService } from '../aaa/service.ts';
 import { causeOfCall, Terminate } from '../aaa/terminate.ts';
 import type { Aaa } from '../aaa/types.ts';
 import type { LnsConfig, TunnelClient, TunnelGroup } from '../config/types.ts';
-import { ControlEndpoint } from '../control/endpoint.ts';
+import { ControlEndpoint, type TunnelView } from '../control/endpoint.ts';
 import type { CallRequest, Cause, ControlAction, Refusal, TunnelInfo, TunnelPolicy } from '../control/types.ts';
 import { WasmCrypto } from '../dataplane/crypto.ts';
 import { ConfigError } from '../errors.ts';
@@ -671,6 +671,11 @@ export class Lns {
 
   get tunnels(): ReadonlyMap<number, LnsTunnel> {
     return this.#tunnels;
+  }
+  /** Tunnels whose set-up is under way. */
+  *settingUp(): Generator<{ gateway: TunnelGroup; view: TunnelView }> {
+    for (const gateway of this.#gateways)
+      for (const view of gateway.endpoint.settingUp()) yield { gateway: gateway.config, view };
   }
   /** Sessions whose network is open. */
   get sessionsUp(): number {

@@ -1,5 +1,11 @@
 import assert from 'node:assert/strict';
+import { createSocket } from 'node:dgram';
 import { type TestContext, test } from 'node:test';
+import { ControlEndpoint } from '../../src/control/endpoint.ts';
+import type { ControlAction } from '../../src/control/types.ts';
+import { WasmCrypto } from '../../src/dataplane/crypto.ts';
+import { TunnelIdPool } from '../../src/server/ids.ts';
+import { SystemRandom } from '../../src/wire/random.ts';
 import { configuration, Pair } from '../server/pair.ts';
 import { desk } from './desk.ts';
 
@@ -269,6 +275,47 @@ test('commands of parts that the server lacks are not in the table', async (t) =
   );
   assert.equal(await redundant.ask('request interfaces revert rsp0'), 'request succeeded\n');
   await assert.rejects(redundant.ask('request interfaces revert rsp1'), /no interface rsp1/);
+});
+
+test('a tunnel whose LAC stays silent after its SCCRQ is shown in its state', async (t) => {
+  const pair = await pairOf(t);
+  const lac = new ControlEndpoint({
+    hostName: 'half-open',
+    vendorName: '',
+    firmwareRevision: 1,
+    crypto: new WasmCrypto(),
+    random: new SystemRandom(),
+    ids: new TunnelIdPool(new SystemRandom(), 1),
+    limits: { halfOpen: 8, halfOpenPerSource: 8 },
+    authorize: null,
+  });
+  const out: ControlAction[] = [];
+  const policy = {
+    secret: Buffer.from('test secret'),
+    hideAvps: false,
+    helloIntervalMs: 0,
+    retransmitCapMs: 8000,
+    tunnelTimeoutMs: 10_000,
+    receiveWindow: 4,
+    maximumSendWindow: 4,
+    maximumSessions: 0,
+    tag: null,
+  };
+  lac.openTunnel(pair.lns.listening[0]!, policy, 0, out);
+  const sccrq = out.find((action) => action.do === 'transmit');
+  assert.ok(sccrq !== undefined && sccrq.do === 'transmit');
+  const socket = createSocket('udp4');
+  t.after(() => socket.close());
+  socket.send(sccrq.octets, pair.lns.listening[0]!.port, '127.0.0.1');
+  await pair.until(() => [...pair.lns.settingUp()].length === 1);
+  const { ask } = desk(pair.lns);
+  assert.match(await ask('show services l2tp tunnel'), / 127\.0\.0\.1:\d+ +0 {2}cc_responder_wait_ctl_conn\n$/);
+  assert.match(
+    await ask('show services l2tp tunnel extensive'),
+    /State: cc_responder_wait_ctl_conn\n[\s\S]*Remote name: half-open\n[^\n]*Hello interval: 60\n$/,
+  );
+  assert.equal(await ask('show services l2tp tunnel peer-gateway-name other'), '');
+  assert.match(await ask('show services l2tp summary'), /^Tunnels: 0, Sessions: 0\n/);
 });
 
 test('names that peers choose cannot draw on the operator’s terminal', async (t) => {
