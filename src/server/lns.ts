@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import { Admission, type AdmissionLimits } from '../aaa/admission.ts';
 import { AaaService } from '../aaa/service.ts';
 import { causeOfCall, Terminate } from '../aaa/terminate.ts';
 import type { Aaa } from '../aaa/types.ts';
@@ -61,6 +62,8 @@ export interface LnsOptions {
   readonly logDirectory?: string | null;
   /** Who judges users; the configuration's own clients by default. */
   readonly aaa?: Aaa;
+  /** How many calls may wait for RADIUS. */
+  readonly admission?: AdmissionLimits;
   /** Folder for accounting records that no server takes; without one they are in memory. */
   readonly accountingDirectory?: string | null;
 }
@@ -105,6 +108,8 @@ export class Lns {
   #tun: Tun | null = null;
   #routes: HostRoutes | null = null;
   readonly aaa: AaaService;
+  /** Calls on their way to RADIUS, and those that wait for it. */
+  readonly admission: Admission<Call>;
   readonly subscribers: Subscribers;
   readonly disconnectServer: DisconnectServer;
   readonly #ticker = new Ticker(
@@ -157,6 +162,7 @@ export class Lns {
       settle: () => this.#settle(),
     });
     this.#changes = new Changes(this.#changeTarget());
+    this.admission = new Admission(options.admission);
     this.aaa = new AaaService({
       config,
       log: this.logging.log,
@@ -196,6 +202,10 @@ export class Lns {
             out,
           ),
         ),
+      judged: (call) => {
+        const next = this.admission.done(call);
+        if (next !== null) this.#answerCall(next);
+      },
       settle: () => this.#settle(),
     });
     this.disconnectServer = new DisconnectServer({
@@ -586,7 +596,24 @@ export class Lns {
     call.row = row;
     this.subscribers.add(call);
     tunnel.calls.set(sessionId, call);
-    this.#close(gateway, (out) => gateway.endpoint.answerCall(tunnelId, sessionId, now, out));
+    // Users that RADIUS judges come in as fast as it can be asked; the ICRP of the others waits.
+    const order = this.subscribers.profileOf(call).authenticationOrder;
+    const admitted = order[0] !== 'none' && order.includes('radius') ? this.admission.ask(call, now) : 'go';
+    if (admitted === 'go') this.#answerCall(call);
+    else if (admitted === 'refuse') this.#refuseCall(call, 'too many calls wait for RADIUS');
+    else this.#settle();
+  }
+  #answerCall({ gateway, tunnel, sessionId }: Call): void {
+    this.#close(gateway, (out) => gateway.endpoint.answerCall(tunnel.info.tunnelId, sessionId, this.#now(), out));
+  }
+  /** CDN result 4: for want of resources, for now. */
+  #refuseCall(call: Call, message: string): void {
+    const { gateway, tunnel, sessionId } = call;
+    call.lastReason = message;
+    const fault = { resultCode: 4, errorCode: 0, message };
+    this.#close(gateway, (out) =>
+      gateway.endpoint.rejectCall(tunnel.info.tunnelId, sessionId, fault, this.#now(), out),
+    );
   }
 
   #callClosed(tunnelId: number, sessionId: number, cause: Cause, byTunnel = false): void {
@@ -637,7 +664,12 @@ export class Lns {
   // Time.
 
   #nextDeadline(): number {
-    let next = Math.min(this.subscribers.deadline(), this.aaa.deadline(), this.services.deadline());
+    let next = Math.min(
+      this.subscribers.deadline(),
+      this.aaa.deadline(),
+      this.services.deadline(),
+      this.admission.deadline(),
+    );
     for (const gateway of this.#gateways) next = Math.min(next, gateway.endpoint.deadline());
     return next;
   }
@@ -650,6 +682,7 @@ export class Lns {
     }
     this.subscribers.handleTimeout(now);
     this.aaa.handleTimeout(now);
+    for (const call of this.admission.expired(now)) this.#refuseCall(call, 'RADIUS is too slow for all who come');
     this.services.handleTimeout(now);
     this.plane.tables.reclaim();
     this.#changes.closeRetired();

@@ -46,6 +46,8 @@ export interface SubscribersOptions {
   disconnect(call: Call, resultCode: number, errorCode: number, message: string): void;
   /** Section 6.14: the LAC learns the ACCM that was negotiated over its head. */
   linkInfo(call: Call, accm: number): void;
+  /** AAA has judged the user, or never will: the call is gone. */
+  judged(call: Call): void;
   /** Something happened outside a turn of the driver: acknowledgements and timers are to be looked at. */
   settle(): void;
 }
@@ -165,6 +167,7 @@ export class Subscribers {
     const wasUp = call.networkEnd.up || call.accounted !== null;
     call.withdraw?.();
     call.withdraw = null;
+    this.#options.judged(call);
     this.#freeze(call);
     this.#networkDown(call);
     this.bundles.leave(call);
@@ -267,6 +270,7 @@ export class Subscribers {
     const withdraw = aaa.authenticate(credentials, this.lineOf(call), now(), (result) => {
       answered = true;
       call.withdraw = null;
+      this.#options.judged(call);
       if (call.ppp !== ppp || ppp === null) return;
       this.#judged(call, credentials, result);
       if (!result.passed && result.temporary === true) {

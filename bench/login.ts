@@ -1,0 +1,78 @@
+// How many sessions a second come up: local users, RADIUS at no cost and at 5 ms (a server of this file, in a process of
+// its own), and Debian's freeradius? Emulator and server share this process, so that figures are of both ends together.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { configuration, Pair } from '../test/server/pair.ts';
+import { Freeradius } from '../test/support/freeradius.ts';
+import { SlowRadius } from '../test/support/radius-server.ts';
+import { report, smoke } from './support.ts';
+
+const value = (name: string, otherwise: number): number => {
+  const at = process.argv.indexOf(`--${name}`);
+  return at < 0 ? otherwise : Number(process.argv[at + 1]);
+};
+const sessions = value('sessions', smoke ? 40 : 5000);
+const tunnels = value('tunnels', smoke ? 4 : 50);
+const runs = value('runs', smoke ? 1 : 3);
+
+async function run(users: string): Promise<{ ms: number; stallMs: number; rssMiB: number }> {
+  const pair = await Pair.start(configuration({ users, pool: 'address 100.64.0.0/15;' }), {
+    log: () => undefined,
+    tunnels: Math.max(100, tunnels * 2),
+    sessions: sessions * 2,
+  });
+  const delay = monitorEventLoopDelay({ resolution: 5 });
+  try {
+    delay.enable();
+    const from = performance.now();
+    const lac = await pair.dial({ tunnels, sessionsPerTunnel: Math.ceil(sessions / tunnels) });
+    await pair.until(() => pair.lns.sessionsUp >= sessions, 120_000);
+    const ms = performance.now() - from;
+    delay.disable();
+    const rssMiB = Math.round(process.memoryUsage().rss / 2 ** 20);
+    await lac.stop();
+    return { ms, stallMs: Math.round(delay.max / 1e6), rssMiB };
+  } finally {
+    await pair.close();
+  }
+}
+
+async function bench(name: string, users: string): Promise<void> {
+  const results: Awaited<ReturnType<typeof run>>[] = [];
+  for (let i = 0; i < runs; i++) results.push(await run(users));
+  const sorted = results.map(({ ms }) => (ms * 1e6) / sessions).sort((a, b) => a - b);
+  const [min, median, p99] = [sorted[0]!, sorted[Math.floor(sorted.length / 2)]!, sorted.at(-1)!].map(Math.round);
+  report({
+    bench: 'login',
+    case: `${name}, ${sessions} sessions in ${tunnels} tunnels`,
+    ns: { min: min!, median: median!, p99: p99! },
+    perSecond: Math.round(1e9 / median!),
+    runs,
+    stallMs: Math.max(...results.map(({ stallMs }) => stallMs)),
+    rssMiB: Math.max(...results.map(({ rssMiB }) => rssMiB)),
+  } as Parameters<typeof report>[0]);
+}
+
+if (process.argv.includes('--serve')) {
+  const server = await SlowRadius.start(Number(process.argv[process.argv.indexOf('--serve') + 1]));
+  process.stdout.write(`${server.statement}\n`);
+} else {
+  await bench('local users', 'client user { chap-secret "password"; }');
+  for (const delayMs of [0, 5]) {
+    const child = spawn(process.execPath, [import.meta.filename, '--serve', String(delayMs)], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const [statement] = await once(child.stdout, 'data');
+    await bench(`RADIUS, ${delayMs} ms`, `authentication-order radius; ${statement}`);
+    child.kill();
+  }
+  const freeradius = await Freeradius.start({ users: 'DEFAULT Cleartext-Password := "password"\n' }).catch(() => null);
+  if (freeradius !== null) {
+    const { access, accounting, secret } = freeradius;
+    const server = `radius-server 127.0.0.1 { port ${access}; accounting-port ${accounting}; secret ${secret}; }`;
+    await bench('freeradius', `authentication-order radius; ${server}`);
+    await bench('freeradius with accounting', `authentication-order radius; accounting-order radius; ${server}`);
+    await freeradius.close();
+  }
+}
