@@ -220,6 +220,12 @@ program
     else await (await import('./cli.ts')).cli(options);
   });
 
+// Whoever reads our output may go away (a pipe into head, a log reader that restarts): a server has sessions to keep.
+for (const stream of [process.stdout, process.stderr])
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
+
 try {
   await program.parseAsync();
 } catch (error) {

@@ -176,6 +176,15 @@ for (const portable of [[], ['--portable']])
     assert.match(dial.text(), /StopCCN 6 shutting down/);
   });
 
+test('a server whose log reader goes away goes on, and ends as it should', async () => {
+  const lnsd = await server();
+  lnsd.child.stdout!.destroy();
+  const json = (): { tunnels: number; sessions: number } =>
+    JSON.parse(lns(...dialing(lnsd.port, '--sessions', '2', '--json')).stdout);
+  for (let n = 0; n < 2; n++) assert.equal(json().sessions, 2);
+  assert.equal(await lnsd.end(), 0);
+});
+
 test('SIGTERM while the server starts ends it, and nothing is left', async () => {
   for (const wait of [0, 100, 200, 300]) {
     const socket = socketPath();
