@@ -221,15 +221,30 @@ function valuesOf(
 /** More are no help to a person. */
 const LIVE_VALUES_MAX = 200;
 
-/** The lines below "Possible completions:". */
+/** Where the help begins. */
+const HELP_COLUMN = 23;
+/** The lines below "Possible completions:"; help that is longer than the line goes on below itself. */
 export function formatPossible(possible: readonly Possible[], columns = 80): string[] {
-  return [
-    'Possible completions:',
-    ...possible.map(({ text, help }) => {
-      const line = help === '' ? `  ${text}` : `  ${text.padEnd(20)} ${help}`;
-      return line.length > columns && columns > 40 ? `${line.slice(0, columns - 1)}…` : line;
-    }),
-  ];
+  const lines = ['Possible completions:'];
+  const room = Math.max(20, columns - HELP_COLUMN);
+  for (const { text, help } of possible) {
+    let line = help === '' ? `  ${text}` : `  ${text.padEnd(HELP_COLUMN - 3)} `;
+    let used = Math.max(0, line.length - HELP_COLUMN);
+    let first = true;
+    for (const word of help.split(' ').filter(Boolean)) {
+      if (!first && used + 1 + word.length > room) {
+        lines.push(line);
+        line = ' '.repeat(HELP_COLUMN) + word;
+        used = word.length;
+        continue;
+      }
+      line += first ? word : ` ${word}`;
+      used += word.length + (first ? 0 : 1);
+      first = false;
+    }
+    lines.push(line);
+  }
+  return lines;
 }
 
 /** Completions of configuration mode as the CLI's. */

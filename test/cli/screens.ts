@@ -69,8 +69,10 @@ export class TmuxScreen {
   /** Types a line and waits for the next prompt at the end of the screen. */
   async run(line: string, prompt: RegExp): Promise<string> {
     this.type(line);
+    // Typed and on the screen: the prompt that comes at the end is a new one.
+    const end = line.slice(-12).replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+    await this.until(new RegExp(`${end}\\n?$`));
     this.press('Enter');
-    await new Promise((resolve) => setTimeout(resolve, 100));
     return this.until(prompt);
   }
   close(): void {
@@ -152,10 +154,9 @@ export async function screenShots({ screen }: Stage): Promise<ScreenShot[]> {
   const shot = (title: string): void => {
     shots.push({ title, text: normalised(screen.text) });
   };
-  const clear = async (prompt: RegExp): Promise<void> => {
+  const clear = async (): Promise<void> => {
     screen.press('C-l');
-    await new Promise((resolve) => setTimeout(resolve, 150));
-    await screen.until(prompt);
+    await screen.until(/^\S+> ?\n?$/);
   };
   await screen.until(OPERATE);
   screen.type('show services l2tp ?');
@@ -163,17 +164,17 @@ export async function screenShots({ screen }: Stage): Promise<ScreenShot[]> {
   shot('`?` lists what may follow');
   screen.press('C-c');
   await screen.until(OPERATE);
-  await clear(OPERATE);
+  await clear();
   await screen.run('configure', CONFIGURE);
   await screen.run('set services l2tp tunnel-group east-dial hello-interval 30', CONFIGURE);
   await screen.run('show | compare', CONFIGURE);
   await screen.run('commit', CONFIGURE);
   shot('A change, what it is, and its commit');
   await screen.run('exit', OPERATE);
-  await clear(OPERATE);
+  await clear();
   await screen.run('show services l2tp tunnel extensive', /Errors {2}Rx[^\n]*\n\n?\S+> ?\n?$/);
   shot('The tunnel that was there before keeps the interval it was set up with');
-  await clear(OPERATE);
+  await clear();
   await screen.run('configure', CONFIGURE);
   await screen.run('rollback 1', CONFIGURE);
   await screen.run('show | compare', CONFIGURE);

@@ -132,6 +132,18 @@ test('completion: what may follow, with help; values that are there now; Enter a
   assert.equal(table.complete('show services', target).from, 5);
 });
 
+test('help that is longer than the line goes on below itself', () => {
+  assert.deepEqual(formatPossible([{ text: 'word', help: 'one two three four five six seven', kind: 'keyword' }], 45), [
+    'Possible completions:',
+    '  word                 one two three four',
+    `${' '.repeat(23)}five six seven`,
+  ]);
+  assert.deepEqual(formatPossible([{ text: 'a-word-that-is-longer-than-its-column', help: 'help', kind: 'value' }]), [
+    'Possible completions:',
+    '  a-word-that-is-longer-than-its-column help',
+  ]);
+});
+
 test('no line throws, and a whole keyword always goes on', () => {
   const words = ['show', 'services', 'l2tp', 'tunnel', 'local-tunnel-id', '7', '"', '\\', '|', 'cl', ' ', 'é', '"a b"'];
   fc.assert(

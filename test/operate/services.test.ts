@@ -164,6 +164,7 @@ test('request chassis pic and request interfaces: what the services PICs do show
     new RegExp(`^Slot ${fpc} .*\n(.*\n)*? {2}PIC ${pic} {2}Offline `),
   );
   assert.doesNotMatch(await ask(`show chassis fpc pic-status ${fpc}`), new RegExp(`PIC ${pic} {2}Online`));
+  assert.match(await ask(`show interfaces terse ${name}`), new RegExp(`\n${name} +up +up\n`), 'the secondary works');
   await assert.rejects(ask(`request interfaces revert ${name}`), /./);
   await assert.rejects(ask('request interfaces switchover rsp9'), /./);
   await assert.rejects(ask('request chassis pic offline fpc-slot 9 pic-slot 0'), /./);

@@ -26,7 +26,14 @@ function sessionsByUnit(lns: Lns): Map<string, number> {
     }
   return counts;
 }
-function interfaceElements(lns: Lns, style: string, wanted: string | undefined): Element {
+/** Does the PIC of an interface work? */
+function linkOf({ pics, switchover }: OperationalTarget, name: string): 'up' | 'down' {
+  const pair = switchover?.interfaces().find((one) => one.name === name);
+  if (pair !== undefined) return pair.active === 'none' ? 'down' : 'up';
+  return pics?.offline.has(name) === true ? 'down' : 'up';
+}
+function interfaceElements(target: OperationalTarget, style: string, wanted: string | undefined): Element {
+  const { lns } = target;
   const counts = sessionsByUnit(lns);
   const [wantedName, wantedUnit] = (wanted ?? '').split('.');
   const picked = serviceInterfaces(lns).filter(({ name }) => wanted === undefined || name === wantedName);
@@ -34,13 +41,14 @@ function interfaceElements(lns: Lns, style: string, wanted: string | undefined):
   for (const { name, units } of picked) {
     const chosen = wantedUnit === undefined ? units : units.filter(({ unit }) => String(unit) === wantedUnit);
     if (wantedUnit !== undefined && chosen.length === 0) continue;
-    const children: Element[] = [leaf('name', name), leaf('admin-status', 'up'), leaf('oper-status', 'up')];
+    const link = linkOf(target, name);
+    const children: Element[] = [leaf('name', name), leaf('admin-status', 'up'), leaf('oper-status', link)];
     if (style !== 'terse') children.push(leaf('if-type', 'Adaptive-Services'));
     for (const unit of chosen) {
       const unitName = `${name}.${unit.unit}`;
       const address = unit.address === null ? null : formatIpv4(unit.address);
       const logical: Element[] = [leaf('name', unitName)];
-      if (style === 'terse') logical.push(leaf('admin-status', 'up'), leaf('oper-status', 'up'));
+      if (style === 'terse') logical.push(leaf('admin-status', 'up'), leaf('oper-status', link));
       else if (unit.dialOptions !== null)
         logical.push(
           node('dial-options', [
@@ -90,7 +98,7 @@ function* interfaceText(reply: Iterable<Element>): Generator<string> {
   for (const information of reply)
     for (const physical of information.children ?? []) {
       const top = new Fields(physical);
-      yield `Physical interface: ${top.text('name')}, Enabled, Physical link is Up`;
+      yield `Physical interface: ${top.text('name')}, Enabled, Physical link is ${top.text('oper-status') === 'up' ? 'Up' : 'Down'}`;
       yield `  Type: ${top.text('if-type')}`;
       for (const logical of physical.children ?? []) {
         if (logical.name !== 'logical-interface') continue;
@@ -250,7 +258,7 @@ export const ROUTER_COMMANDS: readonly Command[] = [
     run: (args, { target }) => {
       const style = args.has('terse') ? 'terse' : 'normal';
       return {
-        elements: [interfaceElements(target.lns, style, args.get('interface'))],
+        elements: [interfaceElements(target, style, args.get('interface'))],
         text: style === 'terse' ? terseText : interfaceText,
       };
     },
