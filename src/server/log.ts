@@ -27,31 +27,47 @@ export function formatEvent(time: Date, severity: Severity, event: string, field
   return `${time.toISOString()} ${severity} ${event}${text === '' ? '' : ` ${text}`}`;
 }
 
+/** A budget for each event: one that comes in floods is let through so many times a second. */
+export class FloodGate {
+  readonly #perSecond: number;
+  readonly #windows = new Map<string, { second: number; passed: number; withheld: number }>();
+
+  constructor(perSecond: number) {
+    this.#perSecond = perSecond;
+  }
+  /** @returns how many were withheld since the last one that passed; null: this one is withheld too */
+  admit(event: string): number | null {
+    const second = Math.trunc(performance.now() / 1000);
+    let window = this.#windows.get(event);
+    if (window === undefined) {
+      window = { second, passed: 0, withheld: 0 };
+      this.#windows.set(event, window);
+    }
+    if (window.second !== second) {
+      window.second = second;
+      window.passed = 0;
+    }
+    if (window.passed >= this.#perSecond) {
+      window.withheld++;
+      return null;
+    }
+    window.passed++;
+    const { withheld } = window;
+    window.withheld = 0;
+    return withheld;
+  }
+}
+
 /**
  * Writes one line an event. An event that comes in floods (a name with its own budget) is written at most
  * `floodPerSecond` times a second; what was withheld is said in the next line of that event.
  */
 export function lineLog(write: (line: string) => void, least: Severity = 'info', floodPerSecond = 200): Log {
-  const windows = new Map<string, { second: number; written: number; withheld: number }>();
+  const gate = new FloodGate(floodPerSecond);
   return (severity, event, fields) => {
     if (RANK[severity] > RANK[least]) return;
-    const second = Math.trunc(performance.now() / 1000);
-    let window = windows.get(event);
-    if (window === undefined) {
-      window = { second, written: 0, withheld: 0 };
-      windows.set(event, window);
-    }
-    if (window.second !== second) {
-      window.second = second;
-      window.written = 0;
-    }
-    if (window.written >= floodPerSecond) {
-      window.withheld++;
-      return;
-    }
-    window.written++;
-    const more = window.withheld > 0 ? { ...fields, withheld: window.withheld } : fields;
-    window.withheld = 0;
-    write(formatEvent(new Date(), severity, event, more));
+    const withheld = gate.admit(event);
+    if (withheld === null) return;
+    write(formatEvent(new Date(), severity, event, withheld > 0 ? { ...fields, withheld } : fields));
   };
 }

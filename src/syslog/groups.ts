@@ -1,7 +1,10 @@
 import type { SyslogHostConfig, TunnelGroup } from '../config/types.ts';
-import type { Fields, Severity } from '../server/log.ts';
+import { type Fields, FloodGate, type Severity } from '../server/log.ts';
 import { contentOf, DEFAULT_FACILITY, FACILITY, SEVERITY, syslogPacket, THRESHOLD, timestampOf } from './message.ts';
 import { SyslogSender } from './sender.ts';
+
+/** Messages of one name that a group sends in a second; what is withheld is said in the next one. */
+const FLOOD_PER_SECOND = 500;
 
 export interface GroupSyslogOptions {
   /** Takes a line for `host local`: time, host name, content. */
@@ -21,6 +24,7 @@ export class GroupSyslog {
   readonly #sender: SyslogSender;
   readonly #clock: () => Date;
   readonly #pid: number;
+  readonly #gate = new FloodGate(FLOOD_PER_SECOND);
   #groups = new Map<string, readonly SyslogHostConfig[]>();
   #all: readonly SyslogHostConfig[] = [];
 
@@ -48,11 +52,14 @@ export class GroupSyslog {
     // A group that was deleted a moment ago has nobody to tell.
     const hosts = typeof group === 'string' ? this.#groups.get(group) : this.#all;
     if (hosts === undefined || hosts.length === 0) return;
+    const withheld = this.#gate.admit(`${event} ${String(group)}`);
+    if (withheld === null) return;
+    const told = withheld > 0 ? { ...fields, withheld } : fields;
     const code = SEVERITY[severity];
     const time = this.#clock();
     for (const { host, port, severity: threshold, facility, logPrefix } of hosts) {
       if (code > THRESHOLD[threshold]) continue;
-      const content = contentOf(event, fields, logPrefix, this.#pid);
+      const content = contentOf(event, told, logPrefix, this.#pid);
       const hostName = this.#options.hostName();
       if (host === 'local') this.#options.local(`${timestampOf(time)} ${hostName} ${content}`);
       else

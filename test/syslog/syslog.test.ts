@@ -110,6 +110,19 @@ test('each group has hosts of its own, each host its threshold, facility and pre
   );
 });
 
+test('a flood of one event is cut, said, and leaves other events alone', () => {
+  const local: string[] = [];
+  const syslog = new GroupSyslog({ local: (line) => local.push(line), hostName: () => 'lns' });
+  syslog.configure([{ name: 'east', syslog: [host({ host: 'local' })] }]);
+  const from = performance.now();
+  for (let n = 0; n < 5000; n++) syslog.event('warning', 'authentication-failed', { group: 'east', n });
+  syslog.event('info', 'tunnel-up', { group: 'east' });
+  const seconds = Math.floor(performance.now() / 1000) - Math.floor(from / 1000) + 1;
+  const failed = local.filter((line) => line.includes('AUTHENTICATION_FAILED')).length;
+  assert.ok(failed >= 500 && failed <= 500 * seconds, `${failed} in ${seconds} s`);
+  assert.ok(local.at(-1)!.includes('L2TPD_TUNNEL_UP'));
+});
+
 test('an event of no group goes to every host, to each once; a change of the hosts holds at once', async (t) => {
   const { port, lines } = await receiver(t);
   const syslog = new GroupSyslog({ local: () => undefined, hostName: () => 'lns' });
