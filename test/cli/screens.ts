@@ -44,7 +44,8 @@ export class TmuxScreen {
     });
   }
   type(text: string): void {
-    this.#tmux(['send-keys', '-l', text]);
+    // A semicolon at the end would be tmux's own.
+    this.#tmux(['send-keys', '-l', text.replace(/;$/, '\\;')]);
   }
   /** A key by tmux's name: `Enter`, `Tab`, `C-l`. */
   press(name: string): void {
@@ -57,21 +58,20 @@ export class TmuxScreen {
     this.#tmux(['resize-window', '-x', String(columns), '-y', String(rows)]);
   }
   /** @throws Error with the screen where it does not come */
-  async until(pattern: RegExp, timeoutMs = 10_000): Promise<string> {
+  async until(what: RegExp | ((text: string) => boolean), timeoutMs = 10_000): Promise<string> {
     const end = performance.now() + timeoutMs;
     for (;;) {
       const { text } = this;
-      if (pattern.test(text)) return text;
-      if (performance.now() > end) throw new Error(`no ${pattern} on the screen:\n${text}`);
+      if (typeof what === 'function' ? what(text) : what.test(text)) return text;
+      if (performance.now() > end) throw new Error(`no ${what} on the screen:\n${text}`);
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }
   /** Types a line and waits for the next prompt at the end of the screen. */
   async run(line: string, prompt: RegExp): Promise<string> {
     this.type(line);
-    // Typed and on the screen: the prompt that comes at the end is a new one.
-    const end = line.slice(-12).replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
-    await this.until(new RegExp(`${end}\\n?$`));
+    // Typed and on the screen, wrapped or not: the prompt that comes at the end is a new one.
+    await this.until((text) => text.replaceAll('\n', '').endsWith(line));
     this.press('Enter');
     return this.until(prompt);
   }

@@ -88,7 +88,7 @@ test('a session at a terminal of 80 by 24: the screens of docs/cli.md', async (t
     screen.type('}');
     screen.press('Enter');
     screen.press('C-d');
-    await screen.until(/load complete/);
+    await screen.until(/load complete\n\n\[edit\]/);
     await screen.run('set access profile east_users client kim@east.example chap-secret "new words"', /# ?\n?$/);
     screen.type('exit');
     screen.press('Enter');
