@@ -3,7 +3,7 @@ import { type BundleAction, BundleNetwork } from '../ppp/bundle.ts';
 import { PppSession } from '../ppp/session.ts';
 import type { AuthMethod, MultilinkOptions, PppAction, PppOptions } from '../ppp/types.ts';
 import type { Plane } from '../server/plane.ts';
-import { ENDPOINT_MAC } from '../wire/lcp.ts';
+import { ENDPOINT_LOCAL, ENDPOINT_MAC } from '../wire/lcp.ts';
 import { octets32 } from '../wire/ppp.ts';
 import type { RandomSource } from '../wire/random.ts';
 import { EmulatedBundle, type EmulatedCall } from './call.ts';
@@ -71,6 +71,8 @@ export class Clients {
       authentication: methods,
       name: call.tunnel.profile.hostName,
       compression: true,
+      // Every emulated LAC shows one discriminator: a client's links may come by several.
+      multilink: call.tunnel.profile.groups?.kind === 'multilink' ? LAC_MULTILINK : null,
     };
     const asked: PppAction[] = [];
     const front = answerCall(lac, client, now, asked);
@@ -298,6 +300,12 @@ export class Clients {
   }
 }
 
+/** What a LAC that answers itself offers its clients: an MRRU that any LNS can keep (RFC 1990 section 5.1.1). */
+const LAC_MULTILINK: MultilinkOptions = {
+  mrru: 1500,
+  shortSequence: false,
+  endpointDiscriminator: { class: ENDPOINT_LOCAL, address: new Uint8Array([0x4c, 0x41, 0x43]) },
+};
 const mapped = (address: number): Uint8Array => {
   const octets = new Uint8Array(16);
   octets[10] = octets[11] = 255;
