@@ -24,7 +24,10 @@ export const RECEIVE_BUFFER_OCTETS = 16 << 20;
 
 /** The sockets of one local gateway: one for control messages, one a shard for data. */
 export interface SocketGroup {
-  /** Number 0 takes control messages and runts; shard s has number s + 1. */
+  /**
+   * Number 0 takes control messages and runts; shard s has number s + 1 for data, and s + 1 + shards for PPP control frames
+   * (protocols from 0x8000 on), so that no flood of data keeps these out.
+   */
   readonly fds: readonly number[];
   readonly port: number;
   /** Octets that the kernel granted each socket. */
@@ -90,9 +93,9 @@ export function openSocketGroup(ffi: Ffi, address: PeerAddress, shards: number, 
     const probe = openSocket(ffi, address, false);
     const port = portOf(ffi, probe);
     ffi.close(probe);
-    for (let i = 0; i <= shards; i++) fds.push(openSocket(ffi, { address: address.address, port }, true));
+    for (let i = 0; i <= 2 * shards; i++) fds.push(openSocket(ffi, { address: address.address, port }, true));
     attachSteering(ffi, fds[0]!, shards);
-    if (gro) for (const fd of fds.slice(1)) enableGro(ffi, fd);
+    if (gro) for (const fd of fds.slice(1, 1 + shards)) enableGro(ffi, fd);
     return { fds: [...fds], port, receiveBufferOctets: getOption(ffi, fds[0]!, SOL_SOCKET, SO_RCVBUF) / 2, close };
   } catch (error) {
     close();
@@ -100,27 +103,58 @@ export function openSocketGroup(ffi: Ffi, address: PeerAddress, shards: number, 
   }
 }
 
-/** Classic BPF over the UDP payload: T bit or no header at all -> socket 0, else socket 1 + Tunnel ID mod shards. */
+/**
+ * Classic BPF over the UDP payload: T bit or too short for what is looked at -> socket 0; a PPP frame of a control
+ * protocol (0x8000 to 0xffff; RFC 1661 section 2) -> 1 + shards + Tunnel ID mod shards; else 1 + Tunnel ID mod shards.
+ */
 function attachSteering(ffi: Ffi, fd: number, shards: number): void {
+  const LD_MEM = 0x60;
+  const LDX_MEM = 0x61;
   const LDH_ABS = 0x28;
+  const LDH_IND = 0x48;
+  const ST = 0x02;
+  const TAX = 0x07;
+  const ADD_K = 0x04;
+  const ADD_X = 0x0c;
+  const AND_K = 0x54;
+  const RSH_K = 0x74;
+  const MOD_K = 0x94;
+  const JEQ = 0x15;
+  const JGE = 0x35;
   const JSET = 0x45;
-  const JA = 0x05;
   const RET_K = 0x06;
   const RET_A = 0x16;
-  const MOD_K = 0x94;
-  const ADD_K = 0x04;
   const program: readonly (readonly [code: number, jt: number, jf: number, k: number])[] = [
     [LDH_ABS, 0, 0, 0], // flags; a load outside the datagram ends the program with 0
-    [JSET, 6, 0, 0x8000], // T: to RET 0
-    [JSET, 0, 2, 0x4000], // L: the Tunnel ID stands behind Length
-    [LDH_ABS, 0, 0, 4],
-    [JA, 0, 0, 1],
-    [LDH_ABS, 0, 0, 2],
+    [JSET, 27, 0, 0x8000], // T: to 29
+    [ST, 0, 0, 0],
+    [AND_K, 0, 0, 0x4000], // L: the rest stands 2 octets further on
+    [RSH_K, 0, 0, 13],
+    [ST, 0, 0, 1],
+    [LD_MEM, 0, 0, 0],
+    [JSET, 11, 0, 0x0200], // O: rare, data; to 19
+    [AND_K, 0, 0, 0x0800], // S: Ns and Nr, 4 octets
+    [RSH_K, 0, 0, 9],
+    [LDX_MEM, 0, 0, 1],
+    [ADD_X, 0, 0, 0],
+    [ADD_K, 0, 0, 6],
+    [TAX, 0, 0, 0],
+    [LDH_IND, 0, 0, 0], // the PPP frame
+    [JEQ, 0, 1, 0xff03], // Address and Control fields
+    [LDH_IND, 0, 0, 2],
+    [JSET, 1, 0, 0x0100], // a compressed protocol field; to 19
+    [JGE, 5, 0, 0x8000], // a control protocol; to 24
+    [LDX_MEM, 0, 0, 1], // data
+    [LDH_IND, 0, 0, 2],
     [MOD_K, 0, 0, shards],
-    [JA, 0, 0, 1],
-    [RET_K, 0, 0, 0],
     [ADD_K, 0, 0, 1],
     [RET_A, 0, 0, 0],
+    [LDX_MEM, 0, 0, 1], // PPP control
+    [LDH_IND, 0, 0, 2],
+    [MOD_K, 0, 0, shards],
+    [ADD_K, 0, 0, 1 + shards],
+    [RET_A, 0, 0, 0],
+    [RET_K, 0, 0, 0],
   ];
   const code = new Uint8Array(program.length * 8);
   const view = new DataView(code.buffer);

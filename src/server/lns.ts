@@ -239,6 +239,7 @@ export class Lns {
         ffi: this.#ffi,
         sockets: Array.from({ length: this.#ffi === null ? 0 : shards }, (_, shard) => ({
           fds: gateways.map((gateway) => gateway.shardFds[shard]!),
+          ppp: gateways.map((gateway) => gateway.shardFds[shards + shard]!),
           listens: gateways.map((gateway) => gateway.index),
         })),
         core: net,

@@ -21,7 +21,12 @@ export interface PlaneOptions {
   /** System calls; null: portable back ends, whose datagrams go through rings. */
   readonly ffi: Ffi | null;
   /** By shard: file descriptor of each socket group, and the groups it reads. Empty without ffi. */
-  readonly sockets: readonly { fds: readonly number[]; listens: readonly number[] }[];
+  readonly sockets: readonly {
+    fds: readonly number[];
+    listens: readonly number[];
+    /** By socket group: where PPP control frames arrive, apart from data. */
+    ppp?: readonly number[];
+  }[];
   readonly core: ShardTask['core'];
   /** TUN queue by shard. */
   readonly tun: readonly number[];
@@ -181,8 +186,9 @@ export class Plane {
     this.#sockets = Array.from({ length: options.shards }, (_, shard) => {
       const fds = options.sockets[shard]?.fds ?? [];
       const groups = ffi === null ? 0 : Math.max(SOCKET_GROUPS, fds.length);
-      const sockets = new Int32Array(new SharedArrayBuffer(groups * 4)).fill(-1);
+      const sockets = new Int32Array(new SharedArrayBuffer(groups * 2 * 4)).fill(-1);
       sockets.set(ffi === null ? [] : fds);
+      sockets.set(ffi === null ? [] : (options.sockets[shard]?.ppp ?? []), groups);
       return sockets;
     });
     this.#wakeFds = ffi === null ? [] : Array.from({ length: options.shards }, () => ffi.openEventfd());
@@ -219,9 +225,9 @@ export class Plane {
       shard,
       timeOrigin: performance.timeOrigin,
       sockets: this.#sockets[shard]!,
-      listens: [...new Set([...(sockets[shard]?.listens ?? []), ...this.#added[shard]!])].filter(
-        (group) => Atomics.load(this.#sockets[shard]!, group) >= 0,
-      ),
+      listens: [...new Set([...(sockets[shard]?.listens ?? []), ...this.#added[shard]!])]
+        .flatMap((group) => [group + this.#groups, group])
+        .filter((index) => Atomics.load(this.#sockets[shard]!, index) >= 0),
       epoll: this.#epolls[shard]!,
       tun: tun[shard] ?? -1,
       wake: this.#wakeFds[shard] ?? -1,
@@ -262,7 +268,8 @@ export class Plane {
       }
       await new Promise((resolve) => setTimeout(resolve, 1));
     }
-    for (const group of this.#added[shard]!) if (!known.has(group)) this.#poll(shard, group);
+    for (const group of this.#added[shard]!)
+      if (!known.has(group)) for (const index of [group, group + this.#groups]) this.#poll(shard, index);
     this.#options.events.replaced?.(shard, reason, performance.now() - from);
   }
   /** For tests: has a shard that has an eventfd end by a trap of its path, or its thread by itself. */
@@ -280,6 +287,10 @@ export class Plane {
       if (state !== -1) return state;
     }
     return -1;
+  }
+  /** Socket groups that there is room for; behind them stand the sockets of PPP control frames. */
+  get #groups(): number {
+    return this.#sockets[0]!.length / 2;
   }
   #allRunning(): boolean {
     const { offset, stride } = this.plan.parts[layout.PART_SHARD_CONTROL]!;
@@ -393,24 +404,26 @@ export class Plane {
 
   /**
    * Gives the running shards a socket group. The main thread adds the descriptors to the shards' epoll sets itself.
-   * @param fds descriptor by shard
+   * @param fds descriptor by shard, and behind them that for PPP control frames by shard
    * @throws SystemError where the kernel refuses one; RangeError where there is no room for another group
    */
   addSockets(group: number, fds: readonly number[]): void {
-    if (group >= this.#sockets[0]!.length) throw new RangeError(`no room for more than ${group} local gateways`);
-    fds.forEach((fd, shard) => {
-      Atomics.store(this.#sockets[shard]!, group, fd);
+    if (group >= this.#groups) throw new RangeError(`no room for more than ${group} local gateways`);
+    fds.forEach((fd, i) => {
+      const shard = i % this.shards;
+      const index = i < this.shards ? group : group + this.#groups;
+      Atomics.store(this.#sockets[shard]!, index, fd);
       this.#added[shard]!.add(group);
-      this.#poll(shard, group);
+      this.#poll(shard, index);
     });
   }
   /** Adds a group's socket to what a shard waits for; one that is being replaced takes it up when it starts. */
-  #poll(shard: number, group: number): void {
+  #poll(shard: number, index: number): void {
     const ffi = this.#options.ffi!;
     const epoll = Atomics.load(this.#epolls[shard]!, 0);
-    const fd = Atomics.load(this.#sockets[shard]!, group);
+    const fd = Atomics.load(this.#sockets[shard]!, index);
     if (epoll < 0 || fd < 0) return;
-    const event = new Uint32Array([EPOLLIN, group, 0]);
+    const event = new Uint32Array([EPOLLIN, index, 0]);
     if (ffi.epoll_ctl(epoll, EPOLL_CTL_ADD, fd, Number(ffi.addressOf(event))) < 0 && ffi.errno() !== EEXIST)
       throw ffi.error('epoll_ctl');
   }
@@ -419,10 +432,12 @@ export class Plane {
     const ffi = this.#options.ffi!;
     const unused = new Uint8Array(EPOLL_EVENT_SIZE);
     for (let shard = 0; shard < this.shards; shard++) {
-      const fd = Atomics.exchange(this.#sockets[shard]!, group, -1);
       this.#added[shard]!.delete(group);
       const epoll = Atomics.load(this.#epolls[shard]!, 0);
-      if (fd >= 0 && epoll >= 0) ffi.epoll_ctl(epoll, EPOLL_CTL_DEL, fd, Number(ffi.addressOf(unused)));
+      for (const index of [group, group + this.#groups]) {
+        const fd = Atomics.exchange(this.#sockets[shard]!, index, -1);
+        if (fd >= 0 && epoll >= 0) ffi.epoll_ctl(epoll, EPOLL_CTL_DEL, fd, Number(ffi.addressOf(unused)));
+      }
     }
     const epoch = this.tables.nextEpoch();
     while (!this.#closing && !this.tables.shardsPassed(epoch)) await new Promise((resolve) => setTimeout(resolve, 1));

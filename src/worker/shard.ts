@@ -22,11 +22,12 @@ export interface ShardTask {
   /** Time origin of the main thread (performance.timeOrigin): the shared clock counts from there. */
   readonly timeOrigin: number;
   /**
-   * File descriptor by socket group, -1 where there is none; empty with a portable access side. Shared: the main thread
+   * File descriptor by socket group, -1 where there is none, and in the second half that for its PPP control frames; empty
+   * with a portable access side. Shared: the main thread
    * adds and takes away while the shard runs.
    */
   readonly sockets: Int32Array;
-  /** Groups whose socket this shard reads from the start. */
+  /** Places in `sockets` that this shard reads from the start. */
   readonly listens: readonly number[];
   /** Where the shard leaves its epoll descriptor: shared, so that the main thread adds sockets to it. */
   readonly epoll: Int32Array;
@@ -179,7 +180,7 @@ class Shard {
       this.#view.setUint32(this.#scratch + 8, 0, true);
       if (ffi.epoll_ctl(epoll, EPOLL_CTL_ADD, fd, this.#base + this.#scratch) < 0) throw ffi.error('epoll_ctl');
     };
-    for (const group of this.#task.listens) add(this.#task.sockets[group]!, group);
+    for (const place of this.#task.listens) add(this.#task.sockets[place]!, place);
     if (this.#task.tun >= 0) add(this.#task.tun, READY_TUN);
     if (this.#task.wake >= 0) add(this.#task.wake, READY_WAKE);
     return epoll;
@@ -231,11 +232,17 @@ class Shard {
         wasm.epochEnter();
         if (this.#task.traffic !== null) wasm.trafficClock(BigInt(Math.round(performance.now() * 1000)));
         busy = this.#takeRings();
+        const groups = this.#task.sockets.length / 2;
+        // Control frames first: they have a socket of their own, so that no flood of data keeps them out.
         for (let i = 0; i < ready; i++) {
-          const data = this.#view.getUint32(this.#scratch + 1024 + i * EPOLL_EVENT_SIZE + 4, true);
+          const data = this.#event(i);
+          if (data >= groups && data < READY_TUN) busy = this.#receive(data) || busy;
+        }
+        for (let i = 0; i < ready; i++) {
+          const data = this.#event(i);
           if (data === READY_WAKE) this.#woken();
           else if (data === READY_TUN) busy = this.#readTun() || busy;
-          else busy = this.#receive(data) || busy;
+          else if (data < groups) busy = this.#receive(data) || busy;
         }
         tick = wasm.mpTick();
         if (tick !== 0) this.#flush();
@@ -261,6 +268,10 @@ class Shard {
     return { shard: this.#task.shard, loops };
   }
 
+  /** What became ready. */
+  #event(i: number): number {
+    return this.#view.getUint32(this.#scratch + 1024 + i * EPOLL_EVENT_SIZE + 4, true);
+  }
   #woken(): void {
     this.#ffi!.read(this.#task.wake, this.#base + this.#scratch, 8);
     const hook = Atomics.exchange(this.#words, (this.#control + layout.SHARD_HOOK) >>> 2, 0);
@@ -351,9 +362,11 @@ class Shard {
   }
 
   /** One batch from a socket. @returns whether more may wait */
-  #receive(group: number): boolean {
+  #receive(place: number): boolean {
+    const groups = this.#task.sockets.length / 2;
+    const group = place < groups ? place : place - groups;
     const n = this.#ffi!.recvmmsg(
-      this.#task.sockets[group]!,
+      this.#task.sockets[place]!,
       this.#base + this.#rx + layout.RX_MESSAGES,
       layout.BATCH,
       MSG_DONTWAIT,

@@ -54,7 +54,7 @@ test('addresses: text and sockaddr agree, over IPv4 and IPv6', () => {
     assert.deepEqual(decodeSockaddr(encodeSockaddr(peer)), peer);
 });
 
-test('the kernel steers by the header: control and runts to socket 0, data by Tunnel ID', async (t) => {
+test('the kernel steers by the header: control and runts to socket 0, data and PPP control apart by Tunnel ID', async (t) => {
   const ffi = ffiOf(t);
   if (ffi === null) return;
   for (const address of ['127.0.0.1', '::1']) {
@@ -64,7 +64,7 @@ test('the kernel steers by the header: control and runts to socket 0, data by Tu
     const sender = new DatagramSender(ffi);
     const from = openUdpSocket(ffi, { address, port: 0 });
     t.after(() => ffi.close(from.fd));
-    const wanted = new Array<number>(shards + 1).fill(0);
+    const wanted = new Array<number>(2 * shards + 1).fill(0);
     const send = (octets: number[], socket: number): void => {
       assert.ok(sender.send(from.fd, new Uint8Array(octets), { address, port: group.port }));
       wanted[socket]!++;
@@ -74,6 +74,27 @@ test('the kernel steers by the header: control and runts to socket 0, data by Tu
       send([0x40, 2, 0, 10, 0, tunnel, 0, 1, 0, 0], 1 + (tunnel % shards));
       send([0x4a, 2, 0, 18, 0, tunnel, 0, 1, 0, 0, 0, 0, 0, 0], 1 + (tunnel % shards));
       send([0xc8, 2, 0, 12, 0, tunnel, 0, 0, 0, 0, 0, 0], 0);
+      // LCP, IPCP and CHAP behind every header; IPv4, multilink and compressed protocol fields are data.
+      for (const [protocol, ppp] of [
+        [[0xff, 0x03, 0xc0, 0x21], true],
+        [[0xc0, 0x21], true],
+        [[0x80, 0x21], true],
+        [[0xff, 0x03, 0xc2, 0x23], true],
+        [[0xff, 0x03, 0x00, 0x21], false],
+        [[0x00, 0x21], false],
+        [[0x21, 0x45], false],
+        [[0xff, 0x03, 0x21, 0x45], false],
+        [[0xff, 0x03, 0x00, 0x3d], false],
+        [[0x3d, 0xc0], false],
+      ] as const) {
+        const socket = 1 + (tunnel % shards) + (ppp ? shards : 0);
+        send([0x00, 2, 0, tunnel, 0, 1, ...protocol], socket);
+        send([0x40, 2, 0, 12, 0, tunnel, 0, 1, ...protocol], socket);
+        send([0x08, 2, 0, tunnel, 0, 1, 0, 0, 0, 0, ...protocol], socket);
+        send([0x4a, 2, 0, 18, 0, tunnel, 0, 1, 0, 0, 0, 0, 0, 0, ...protocol], 1 + (tunnel % shards)); // offset
+        send([0x48, 2, 0, 18, 0, tunnel, 0, 1, 0, 0, 0, 0, ...protocol], socket);
+      }
+      send([0x00, 2, 0, tunnel, 0, 1], 0); // no PPP frame
     }
     send([0x40], 0);
     send([], 0);
