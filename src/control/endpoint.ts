@@ -87,7 +87,8 @@ class Session {
 class Tunnel implements Timed {
   readonly localId: number;
   peerId = 0;
-  readonly peer: PeerAddress;
+  /** Static from the answer to our SCCRQ, or the peer's SCCRQ, on (section 8.1). */
+  peer: PeerAddress;
   readonly policy: TunnelPolicy;
   readonly transport: Transport;
   readonly initiator: boolean;
@@ -203,8 +204,15 @@ export class ControlEndpoint {
     }
     const tunnel = this.#tunnels.get(tunnelId);
     if (tunnel === undefined) return this.#discard('tunnel-unknown', source, out);
-    if (source.port !== tunnel.peer.port || source.address !== tunnel.peer.address)
-      return this.#discard('peer-address', source, out);
+    if (source.port !== tunnel.peer.port || source.address !== tunnel.peer.address) {
+      // Who is asked may answer from a port of its choice (section 8.1).
+      const answers =
+        tunnel.state === 'wait-ctl-reply' &&
+        source.address === tunnel.peer.address &&
+        typeOf(octets, headerOctets) === SCCRP;
+      if (!answers || header.ns !== tunnel.transport.nr) return this.#discard('peer-address', source, out);
+      tunnel.peer = source;
+    }
     this.#receiveFor(tunnel, octets, headerOctets, messageOctets, header.sessionId, header.ns!, header.nr!, now, out);
   }
 
@@ -1068,6 +1076,16 @@ export class ControlEndpoint {
 }
 
 const EMPTY = new Uint8Array(0);
+
+/** Message Type where it stands first, as it must; -1 where it does not. */
+const typeOf = (octets: Uint8Array, from: number): number =>
+  octets.length >= from + 8 &&
+  octets[from + 2] === 0 &&
+  octets[from + 3] === 0 &&
+  octets[from + 4] === 0 &&
+  octets[from + 5] === 0
+    ? (octets[from + 6]! << 8) | octets[from + 7]!
+    : -1;
 
 /**
  * Is this tunnel of the peer's earlier life? An SCCRQ with its addresses and Tunnel ID is no repetition when the tunnel

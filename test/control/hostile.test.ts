@@ -277,6 +277,27 @@ test('4.4.3: an LNS that places no calls says so in its Bearer Capabilities', ()
   assert.deepEqual([...values.get(AVP.bearerCapabilities)!], [0, 0, 0, 0]);
 });
 
+test('8.1: who is asked may answer from a port of its choice, and stays there', () => {
+  const at = world();
+  const asked: ControlAction[] = [];
+  const id = at.lns.openTunnel(HONEST, policy, at.now, asked);
+  const chosen = { ...HONEST, port: 40_123 };
+  const sccrp = (): Uint8Array =>
+    builder
+      .begin(SCCRP, id, 0, null)
+      .u16(AVP.protocolVersion, 0x0100)
+      .text(AVP.hostName, 'lns')
+      .u32(AVP.framingCapabilities, 3)
+      .u16(AVP.assignedTunnelId, 9)
+      .end();
+  assert.deepEqual(told(send(at, sccrp(), { ...BAD, port: 40_123 }, 0, 1)), ['peer-address']);
+  assert.deepEqual(told(send(at, stopccn(id, 9), chosen, 0, 1)), ['peer-address']);
+  const out = send(at, sccrp(), chosen, 0, 1);
+  assert.deepEqual([told(out), sentTypes(out)], [['tunnel-open'], ['SCCCN']]);
+  assert.ok(out.every((action) => action.do !== 'transmit' || action.to.port === 40_123));
+  assert.deepEqual(told(send(at, builder.begin(HELLO, id, 0, null).end(), HONEST, 1, 2)), ['peer-address']);
+});
+
 test('nobody is let in while the server shuts down', () => {
   const at = world();
   open(at, HONEST, 1);
