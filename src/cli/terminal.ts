@@ -271,9 +271,11 @@ export class Terminal implements Sink {
     const end = this.#extent(shown);
     const at = this.#extent(editor.beforeCursor.replace(/\t/g, ' '));
     let out = this.#cursorRow > 0 ? `\u001b[${this.#cursorRow}A` : '';
-    out += `\r\u001b[J${editor.searchPrompt ?? this.#prompt}${shown}`;
+    out += `\r${editor.searchPrompt ?? this.#prompt}${shown}`;
     // A line that fills its last row leaves the cursor on that row until something follows.
     if (end.column === 0 && end.row > 0) out += ' \r';
+    // Cleared behind the text, not before it: a clear of the whole screen goes into the history of some terminals.
+    out += '\u001b[J';
     if (end.row > at.row) out += `\u001b[${end.row - at.row}A`;
     out += `\r${at.column > 0 ? `\u001b[${at.column}C` : ''}`;
     this.#screen.write(out);
@@ -285,7 +287,7 @@ export class Terminal implements Sink {
       this.write(text);
       return;
     }
-    this.#screen.write(`${this.#cursorRow > 0 ? `\u001b[${this.#cursorRow}A` : ''}\r\u001b[J${text}`);
+    this.#screen.write(`${this.#cursorRow > 0 ? `\u001b[${this.#cursorRow}A\r\u001b[J` : '\r\u001b[K'}${text}`);
     this.#cursorRow = 0;
     this.#redraw();
   }

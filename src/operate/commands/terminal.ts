@@ -20,6 +20,9 @@ export function stopFollowing(connection: Map<string, unknown>): void {
   followed(connection).clear();
 }
 
+/** How long what is written to a file is gathered, and how much of it. */
+const MONITOR_MS = 100;
+const MONITOR_MAX = 256 << 10;
 const PING_OCTETS = 56;
 
 /** Logs, ping, and what an operator's own terminal does. */
@@ -56,9 +59,26 @@ export const TERMINAL_COMMANDS: readonly Command[] = [
       if (push === null) throw new CommandError('monitor start needs a terminal that stays; use the prompt of lns cli');
       const files = followed(connection);
       if (files.has(name)) return { output: [] };
-      const stop = target.logs!.follow(name, (text) => push(`\n*** ${name} ***\n${text}`));
+      // What comes close together stands under one heading.
+      let waiting = '';
+      let lost = 0;
+      let timer: NodeJS.Timeout | null = null;
+      const show = (): void => {
+        timer = null;
+        push(`\n*** ${name} ***\n${waiting}${lost > 0 ? `(${lost} records are not shown)\n` : ''}`);
+        waiting = '';
+        lost = 0;
+      };
+      const stop = target.logs!.follow(name, (text) => {
+        if (waiting.length + text.length > MONITOR_MAX) lost++;
+        else waiting += text;
+        timer ??= setTimeout(show, MONITOR_MS).unref();
+      });
       if (stop === null) throw new CommandError(`could not resolve file: ${name}`);
-      files.set(name, stop);
+      files.set(name, () => {
+        stop();
+        if (timer !== null) clearTimeout(timer);
+      });
       return { output: [] };
     },
   },
