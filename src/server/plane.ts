@@ -75,6 +75,8 @@ interface BundleChange {
 }
 const NOTHING = new Uint8Array(0);
 const BACKLOG_MS = 2;
+/** Frames taken from a shard before those that sleep are woken for the answers. */
+const WAKE_BATCH = 64;
 /** Room for socket groups that are added while the shards run. */
 const SOCKET_GROUPS = 1024;
 const EEXIST = 17;
@@ -135,6 +137,10 @@ export class Plane {
   /** By shard: when it ended by itself, of late. */
   readonly #ends: readonly number[][];
   #opened = false;
+  /** Shards with something in their rings that have not been woken for it. */
+  readonly #toWake: Uint8Array;
+  #wakesScheduled = false;
+  #draining = false;
   #closing = false;
   /** Frames that found their shard's ring full. */
   injectFull = 0;
@@ -144,6 +150,7 @@ export class Plane {
   private constructor(options: PlaneOptions) {
     this.#options = options;
     this.shards = options.shards;
+    this.#toWake = new Uint8Array(options.shards);
     const portable = options.ffi === null;
     this.plan = planMemory({
       tunnels: options.tunnels,
@@ -315,6 +322,7 @@ export class Plane {
     const { events } = this.#options;
     const head = this.#head;
     let any = false;
+    this.#draining = true;
     for (let shard = 0; shard < this.shards; shard++) {
       const ring = this.#punt[shard]!;
       // Bounded, so that a flood on one shard does not keep the loop.
@@ -322,6 +330,7 @@ export class Plane {
         const payload = ring.read(head);
         if (payload === null) break;
         any = true;
+        if (n % WAKE_BATCH === WAKE_BATCH - 1) this.#wakeAll();
         if (head.kind === layout.RECORD_PPP) {
           this.tables.puntTaken(head.row);
           if (this.tables.sessionGeneration(head.row) === head.generation) events.frame(head.row, payload);
@@ -342,6 +351,8 @@ export class Plane {
       if (!out.empty) Atomics.add(this.#words, this.#doorbell, 1);
     }
     if (any) events.drained();
+    this.#draining = false;
+    this.#wakeAll();
   }
 
   /**
@@ -355,7 +366,7 @@ export class Plane {
     const generation = this.tables.sessionGeneration(row);
     const written = this.#inject[shard]!.write(layout.RECORD_SEND, row, generation, priority ? 1 : 0, frame);
     if (!written) this.injectFull++;
-    this.#wake(shard);
+    this.#wakeSoon(shard);
     return written;
   }
 
@@ -443,6 +454,26 @@ export class Plane {
     while (!this.#closing && !this.tables.shardsPassed(epoch)) await new Promise((resolve) => setTimeout(resolve, 1));
   }
 
+  /**
+   * Wakes a shard at the end of the turn, or of a batch of frames: a wake-up costs several microseconds here and as much
+   * there, and one does for all that was written until then.
+   */
+  #wakeSoon(shard: number): void {
+    this.#toWake[shard] = 1;
+    if (this.#draining || this.#wakesScheduled) return;
+    this.#wakesScheduled = true;
+    setImmediate(() => {
+      this.#wakesScheduled = false;
+      this.#wakeAll();
+    });
+  }
+  #wakeAll(): void {
+    for (let shard = 0; shard < this.shards; shard++) {
+      if (this.#toWake[shard] === 0) continue;
+      this.#toWake[shard] = 0;
+      this.#wake(shard);
+    }
+  }
   #wake(shard: number): void {
     const { offset, stride } = this.plan.parts[layout.PART_SHARD_CONTROL]!;
     const control = offset + shard * stride;
