@@ -55,6 +55,8 @@ export interface PicControl {
   readonly offline: ReadonlySet<string>;
   /** @returns what Junos says of it, or why it cannot be done */
   set(fpc: number, pic: number, online: boolean): { readonly ok: boolean; readonly text: string };
+  /** The same for all services PICs of an FPC. */
+  setFpc(fpc: number, what: 'offline' | 'online' | 'restart'): { readonly ok: boolean; readonly text: string };
 }
 
 /** Redundant services interfaces. */

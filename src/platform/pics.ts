@@ -118,6 +118,20 @@ export class ServicesPics {
     }
     return changes;
   }
+  /** Fitted PICs, `sp-F/P/0`. */
+  get fitted(): ReadonlySet<string> {
+    return this.#layout.fitted;
+  }
+  /** Has a PIC come up anew. @returns what became of it; a text: why it cannot */
+  restart(pic: string, now: Date, clock: number): PicChange[] | string {
+    if (!this.#layout.fitted.has(pic)) return 'no services PIC is there';
+    if (this.#offline.has(pic)) return 'it is offline';
+    const worked = this.works(pic);
+    this.#booting.set(pic, clock + this.#bootMs);
+    const changes: PicChange[] = [];
+    if (worked) this.#lost(pic, 'the PIC restarts', now, changes);
+    return changes;
+  }
   /** By hand: to the other PIC, or back to the primary. The PIC that loses its role comes up anew. */
   request(what: 'switchover' | 'revert', name: string, now: Date, clock: number): PicChange[] | string {
     const pair = this.#pairs.get(name);

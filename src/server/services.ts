@@ -59,6 +59,27 @@ export class Services {
       text: `fpc ${fpc} pic ${pic} ${word} initiated, use "show chassis fpc pic-status ${fpc}" to verify`,
     };
   }
+  /** The same with all services PICs of an FPC, or has them come up anew. */
+  setFpc(fpc: number, what: 'offline' | 'online' | 'restart'): { readonly ok: boolean; readonly text: string } {
+    const { log, now } = this.#options;
+    const pics = [...this.#pics.fitted].filter((pic) => slotOf(pic)?.fpc === fpc);
+    if (pics.length === 0) return { ok: false, text: `FPC ${fpc}: no services PIC is there` };
+    let done = 0;
+    for (const pic of pics) {
+      const changes =
+        what === 'restart'
+          ? this.#pics.restart(pic, new Date(), now())
+          : this.#pics.set(pic, what === 'online', new Date(), now());
+      if (typeof changes === 'string') continue;
+      done++;
+      if (what !== 'online') log('notice', 'pic-offline', { pic, reason: `FPC ${fpc} ${what} by hand` });
+      this.#apply(changes);
+    }
+    const word = `${what[0]!.toUpperCase()}${what.slice(1)}`;
+    return done === 0
+      ? { ok: false, text: `FPC ${fpc}: its services PICs are ${what === 'online' ? 'online' : 'offline'} already` }
+      : { ok: true, text: `${word} initiated, use "show chassis fpc pic-status ${fpc}" to verify` };
+  }
   interfaces(): RedundancyState[] {
     return this.#pics.pairs;
   }

@@ -95,6 +95,28 @@ test('request chassis pic offline: the pair fails over; a group without another 
   assert.deepEqual(pair.lns.services.set(1, 1, false), { ok: false, text: 'FPC 1 PIC 1: no services PIC is there' });
 });
 
+test('an FPC taken offline, or restarted, takes all its services PICs with it', async (t) => {
+  const pair = await pairOf(t);
+  const lac = await dialled(pair);
+  const plain = await dialled(pair, '127.0.0.2');
+  assert.equal(pair.lns.services.setFpc(0, 'restart').ok, true);
+  await pair.until(() => lac.status.tunnelsUp + plain.status.tunnelsUp === 0);
+  assert.deepEqual(pair.closings(lac), ['StopCCN 1 switch-over to another services PIC']);
+  assert.deepEqual(pair.closings(plain), ['StopCCN 2/4 the services PIC is gone']);
+  await pair.until(() => state(pair) === 'On secondary, both up');
+  await dialled(pair, '127.0.0.2');
+  assert.deepEqual(pair.lns.services.setFpc(0, 'offline'), {
+    ok: true,
+    text: 'Offline initiated, use "show chassis fpc pic-status 0" to verify',
+  });
+  assert.deepEqual([...pair.lns.services.offline].sort(), ['sp-0/0/0', 'sp-0/1/0']);
+  assert.equal(pair.lns.services.setFpc(0, 'offline').text, 'FPC 0: its services PICs are offline already');
+  assert.equal(pair.lns.services.setFpc(0, 'restart').ok, false);
+  assert.equal(pair.lns.services.setFpc(7, 'online').text, 'FPC 7: no services PIC is there');
+  assert.equal(pair.lns.services.setFpc(0, 'online').ok, true);
+  await pair.until(() => state(pair) === 'On secondary, both up');
+});
+
 test('a PIC with the layer-2 service package runs no L2TP', async (t) => {
   const layer2 = 'chassis { fpc 0 { pic 1 { adaptive-services { service-package layer-2; } } } }';
   const pair = await pairOf(t);

@@ -213,6 +213,21 @@ const picRequest = (online: boolean): Command => ({
   },
 });
 
+const fpcRequest = (what: 'offline' | 'online' | 'restart', help: string): Command => ({
+  words: `request chassis fpc ${what}`,
+  help,
+  privilege: 'maintenance',
+  needs: 'pics',
+  options: [{ keyword: 'slot', help: 'FPC slot', value: SLOT }],
+  run: (args, { target }) => {
+    const slot = args.get('slot');
+    if (slot === undefined) throw new CommandError('slot is needed');
+    const { ok, text } = target.pics!.setFpc(Number(slot), what);
+    if (!ok) throw new CommandError(text);
+    return { output: [`${text}\n`] };
+  },
+});
+
 /** FPCs and their PICs: what is fitted, and what is switched off. */
 function picStatus(target: OperationalTarget, slot: string | undefined): Element[] {
   const { platform, pics } = target;
@@ -343,6 +358,9 @@ export const ROUTER_COMMANDS: readonly Command[] = [
   },
   picRequest(true),
   picRequest(false),
+  fpcRequest('offline', 'Take an FPC offline'),
+  fpcRequest('online', 'Bring an FPC online'),
+  fpcRequest('restart', 'Restart an FPC'),
   {
     words: 'show version',
     help: 'Show software process revision levels',
