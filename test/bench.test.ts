@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { needs } from './support/needs.ts';
 
-for (const name of ['codec', 'path', 'worker', 'io', 'whole', 'multilink', 'switch', 'config'])
+for (const name of ['codec', 'path', 'worker', 'io', 'whole', 'multilink', 'switch', 'config', 'login'])
   test(`bench ${name} runs at its smoke size and prints a JSON line a result`, (t) => {
     if (name === 'io' && !needs(t, 'root', 'ip')) return;
     const file = fileURLToPath(new URL(`../bench/${name}.ts`, import.meta.url));

@@ -67,9 +67,14 @@ export function addLine(list: AttributeList, line: AccessLine, nasIdentifier: st
   list.addText('Acct-Tunnel-Connection', String(request.callSerialNumber));
 }
 
+/** Whether the credentials fit a request: a password of 128 octets at most, a name and a challenge of 253. */
+export function fitRequest({ method, nameOctets, challenge, response }: Credentials): boolean {
+  if (nameOctets.length > 253 || challenge.length > 253) return false;
+  return method === 'pap' ? response.length <= 128 : method === 'chap-md5' || response.length === MSCHAP2_OCTETS;
+}
 /**
  * Attributes of an Access-Request but its Message-Authenticator.
- * @returns null where the credentials fit no request: a password of more than 128 octets, a name of more than 253
+ * @returns null where the credentials do not fit
  */
 export function accessRequest(
   credentials: Credentials,
@@ -78,18 +83,16 @@ export function accessRequest(
   secret: Uint8Array,
   authenticator: Uint8Array,
 ): readonly Attribute[] | null {
+  if (!fitRequest(credentials)) return null;
   const list = new AttributeList();
   const { method, nameOctets, identifier, challenge, response } = credentials;
-  if (!list.add('User-Name', nameOctets)) return null;
+  list.add('User-Name', nameOctets);
   if (method === 'pap') {
-    const hidden = hideUserPassword(response, secret, authenticator);
-    if (hidden === null) return null;
-    list.add('User-Password', hidden);
+    list.add('User-Password', hideUserPassword(response, secret, authenticator));
   } else if (method === 'chap-md5') {
     list.add('CHAP-Password', Buffer.concat([new Uint8Array([identifier]), response]));
-    if (!list.add('CHAP-Challenge', challenge)) return null;
+    list.add('CHAP-Challenge', challenge);
   } else {
-    if (response.length !== MSCHAP2_OCTETS) return null;
     // RFC 2548 section 2.3.2: Ident, Flags, Peer-Challenge, Reserved, Response; on the line Flags come last.
     list.add('MS-CHAP-Challenge', challenge);
     list.add('MS-CHAP2-Response', Buffer.concat([new Uint8Array([identifier, 0]), response.subarray(0, 48)]));

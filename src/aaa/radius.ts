@@ -2,7 +2,7 @@ import { overlay } from '../config/resolve.ts';
 import { Code, octetsOf, textOf } from '../radius/packet.ts';
 import type { RadiusAnswer, RadiusRequest } from '../radius/types.ts';
 import type { Log } from '../server/log.ts';
-import { type AttributeFault, acceptedAttributes, accessRequest, type FilterRates } from './attributes.ts';
+import { type AttributeFault, acceptedAttributes, accessRequest, type FilterRates, fitRequest } from './attributes.ts';
 import { LocalAaa, localAttributes } from './local.ts';
 import type { ProfileRadius } from './servers.ts';
 import type { Aaa, AccessLine, AuthenticationResult, Credentials, SubscriberAttributes } from './types.ts';
@@ -97,9 +97,8 @@ export class OrderedAaa implements Aaa {
       done({ passed: false, temporary: true, reason: 'no RADIUS server is configured' });
       return null;
     }
-    // Tried once before anything is sent: whether the credentials fit a request depends on no server.
     const identifier = nasIdentifier();
-    if (accessRequest(credentials, line, identifier, NO_SECRET, NO_AUTHENTICATOR) === null) {
+    if (!fitRequest(credentials)) {
       done({ passed: false, reason: 'name or password fit no RADIUS request' });
       return null;
     }
@@ -144,8 +143,6 @@ export class OrderedAaa implements Aaa {
   }
 }
 
-const NO_SECRET = new Uint8Array(1);
-const NO_AUTHENTICATOR = new Uint8Array(16);
 const REASON = {
   timeout: 'no RADIUS server answers',
   overload: 'too many RADIUS requests wait',

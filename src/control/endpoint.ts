@@ -615,9 +615,16 @@ export class ControlEndpoint {
     tunnel.closedUntil = retain ? now + RETENTION_MS : now;
     if (cause.byPeer) tunnel.transport.abandon();
     this.#asked.delete(tunnel);
+    const ended = { ...cause, tunnel: true };
     for (const session of tunnel.sessions.values())
       if (session.state !== 'idle')
-        out.push({ do: 'tell', event: 'call-closed', tunnelId: tunnel.localId, sessionId: session.localId, cause });
+        out.push({
+          do: 'tell',
+          event: 'call-closed',
+          tunnelId: tunnel.localId,
+          sessionId: session.localId,
+          cause: ended,
+        });
     tunnel.sessions.clear();
     tunnel.byPeerId.clear();
     tunnel.waiting.clear();

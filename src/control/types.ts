@@ -45,6 +45,8 @@ export interface Cause {
   readonly byPeer: boolean;
   /** Nobody said it: the control channel failed. */
   readonly silent?: boolean;
+  /** Of a call: its whole tunnel ended. */
+  readonly tunnel?: boolean;
 }
 
 /** What is known of a tunnel once it is open. */

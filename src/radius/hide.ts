@@ -1,13 +1,32 @@
 // Hiding and authenticators. Secrets and passwords are octets.
-import { createHmac, hash, timingSafeEqual } from 'node:crypto';
+import { timingSafeEqual } from 'node:crypto';
+import { WasmCrypto } from '../dataplane/crypto.ts';
 
 export const AUTHENTICATOR_OCTETS = 16;
 const BLOCK = 16;
-const NONE = new Uint8Array(0);
+/** In place of a Message-Authenticator. */
+const NONE = new Uint8Array(AUTHENTICATOR_OCTETS);
 
-/** MD5 over the parts in order; 16 octets. */
-export function md5(...parts: readonly Uint8Array[]): Uint8Array {
-  return hash('md5', parts.length === 1 ? parts[0]! : Buffer.concat(parts), 'buffer');
+let crypto: WasmCrypto | null = null;
+/**
+ * MD5 over the parts in order; 16 octets. Compiled to Wasm: OpenSSL looks the algorithm up for each call (an HMAC costs
+ * eight times as much), and where FIPS 140 is enforced it has none.
+ */
+export function md5(...parts: Uint8Array[]): Uint8Array {
+  crypto ??= new WasmCrypto();
+  return crypto.md5(...parts);
+}
+const HMAC_BLOCK = 64;
+/** HMAC-MD5 (RFC 2104 section 2). */
+export function hmacMd5(key: Uint8Array, ...parts: Uint8Array[]): Uint8Array {
+  const short = key.length > HMAC_BLOCK ? md5(key) : key;
+  const inner = new Uint8Array(HMAC_BLOCK).fill(0x36);
+  const outer = new Uint8Array(HMAC_BLOCK).fill(0x5c);
+  for (let i = 0; i < short.length; i++) {
+    inner[i]! ^= short[i]!;
+    outer[i]! ^= short[i]!;
+  }
+  return md5(outer, md5(inner, ...parts));
 }
 /** Whether both are the same, in a time that does not tell where they differ. */
 export function sameSecret(a: Uint8Array, b: Uint8Array): boolean {
@@ -117,11 +136,12 @@ export function messageAuthenticator(
   authenticator: Uint8Array,
   secret: Uint8Array,
 ): Uint8Array {
-  return createHmac('md5', secret)
-    .update(packet.subarray(0, 4))
-    .update(authenticator)
-    .update(packet.subarray(20, at))
-    .update(new Uint8Array(AUTHENTICATOR_OCTETS))
-    .update(at + AUTHENTICATOR_OCTETS < packet.length ? packet.subarray(at + AUTHENTICATOR_OCTETS) : NONE)
-    .digest();
+  return hmacMd5(
+    secret,
+    packet.subarray(0, 4),
+    authenticator,
+    packet.subarray(20, at),
+    NONE,
+    packet.subarray(at + AUTHENTICATOR_OCTETS),
+  );
 }

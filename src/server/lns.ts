@@ -555,7 +555,7 @@ export class Lns {
       reason: cause.message,
     });
     if (tunnel === undefined) return;
-    for (const sessionId of [...tunnel.calls.keys()]) this.#callClosed(tunnelId, sessionId, cause, true);
+    for (const sessionId of [...tunnel.calls.keys()]) this.#callClosed(tunnelId, sessionId, { ...cause, tunnel: true });
     this.plane.tables.removeTunnel(tunnel.row);
     this.#tunnels.delete(tunnelId);
   }
@@ -617,7 +617,7 @@ export class Lns {
     );
   }
 
-  #callClosed(tunnelId: number, sessionId: number, cause: Cause, byTunnel = false): void {
+  #callClosed(tunnelId: number, sessionId: number, cause: Cause): void {
     const tunnel = this.#tunnels.get(tunnelId);
     const call = tunnel?.calls.get(sessionId);
     if (tunnel === undefined || call === undefined) return;
@@ -626,7 +626,7 @@ export class Lns {
     const wasUp = this.subscribers.remove(
       call,
       causeOfCall({
-        tunnel: byTunnel,
+        tunnel: cause.tunnel === true,
         byPeer: cause.byPeer,
         silent: cause.silent === true,
         resultCode: cause.resultCode,
