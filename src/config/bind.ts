@@ -44,6 +44,12 @@ export function withoutSecrets(words: readonly Word[]): string {
   const text = shown.map((word) => word.text).join(' ');
   return shown.length === words.length ? text : `${text} ...`;
 }
+/** The same in a place: where secrets stand, a quoted word may be one whose keyword is mistyped. */
+const holdsSecrets = (path: readonly string[]): boolean => path.includes('access');
+function shownWords(words: readonly Word[], path: readonly string[]): string {
+  if (!holdsSecrets(path) && !words.some((word) => word.text === 'access')) return withoutSecrets(words);
+  return withoutSecrets(words.map((word) => (word.quoted ? { ...word, text: '...' } : word)));
+}
 /** The same for a statement that is not declared: its first word alone. */
 export const firstWord = (key: string): string => key.split(' ', 1)[0]!;
 
@@ -109,7 +115,7 @@ export class Binder {
     let patterns = wildcards;
     let at = 0;
     const { words } = raw;
-    const written = (): string => `${withoutSecrets(words)}${raw.children === null ? ';' : ''}`;
+    const written = (): string => `${shownWords(words, path)}${raw.children === null ? ';' : ''}`;
     if (raw.tag !== null && this.#options.mode === 'replace') removeAt(parent, raw);
     else if (raw.tag === 'delete') removeAt(parent, raw);
     if (raw.tag === 'delete') return true;
@@ -185,7 +191,7 @@ export class Binder {
     // Behind a mistyped keyword there may be a secret, and an unquoted secret may have a second word.
     const ofSecret = words.slice(0, at).some((one) => SECRETS.has(one.text));
     const rest = words.slice(at + 1);
-    const safe = !ofSecret && (rest.length === 0 || (path[0] !== 'access' && !rest.some((one) => one.quoted)));
+    const safe = !ofSecret && (rest.length === 0 || (!holdsSecrets(path) && !rest.some((one) => one.quoted)));
     const known = words.slice(0, at).map((one) => one.text);
     const hidden = [...(ofSecret ? [withoutSecrets(words)] : [...known, word.text, '...'])].join(' ');
     return this.#error(word, path, safe ? written : hidden, `syntax error: ${ofSecret ? '...' : word.text}`);
@@ -210,7 +216,8 @@ export class Binder {
   ): boolean {
     if (wildcards && /^<.*>$/.test(word.text)) return true;
     const wrong = checkValue(statement.key!, word.text);
-    return wrong === null || this.#error(word, path, written(), wrong);
+    const hidden = word.quoted && holdsSecrets(path) && wrong?.includes(word.text) === true;
+    return wrong === null || this.#error(word, path, written(), hidden ? 'invalid value' : wrong);
   }
 
   /** The child by that name; a new one takes the place of another branch of its choice, where text is loaded. */
@@ -234,18 +241,18 @@ export class Binder {
       return this.#error(word, path, written(), `syntax error: ${statement.keyword} has no block`);
     if (statement.kind === 'flag' && values.length === 0) return true;
     if (values.length === 0) return this.#error(word, path, written(), 'missing argument.');
+    const hide = (value: Word): boolean => SECRETS.has(statement.keyword) || (holdsSecrets(path) && value.quoted);
+    const tell = (value: Word, message: string, hidden: string): false =>
+      hide(value)
+        ? this.#error(value, path, `${statement.keyword} ...;`, hidden)
+        : this.#error(value, path, written(), message);
     if (statement.kind === 'flag' || (statement.kind === 'leaf' && values.length > 1)) {
       const extra = values[statement.kind === 'flag' ? 0 : 1]!;
-      return this.#error(
-        extra,
-        path,
-        written(),
-        `syntax error: ${SECRETS.has(statement.keyword) ? '...' : extra.text}`,
-      );
+      return tell(extra, `syntax error: ${extra.text}`, 'syntax error: ...');
     }
     for (const value of values) {
       const wrong = checkValue(statement.value!, value.text);
-      if (wrong !== null) return this.#error(value, path, written(), wrong);
+      if (wrong !== null) return tell(value, wrong, wrong.includes(value.text) ? 'invalid value' : wrong);
     }
     return true;
   }

@@ -60,6 +60,7 @@ export function resolveConfig(tree: ConfigTree, platform: Platform): LnsConfig {
 class Resolver {
   readonly #tree: ConfigTree;
   #platform: Platform;
+  #services: ReadonlyMap<string, ServiceInterfaceConfig> = new Map();
   readonly #pools = new Map<string, PoolConfig>();
   readonly #users = new Map<string, UserProfile>();
   readonly #tunnels = new Map<string, TunnelProfile>();
@@ -102,13 +103,15 @@ class Resolver {
       if (entries(node, 'client').some(isTunnelClient)) this.#tunnelProfileNames.add(node.key!);
     for (const node of entries(access, 'profile')) this.#profile(node, access);
     for (const finish of this.#pendingTunnels) finish();
-    this.#checkInterfaces(child(root, 'interfaces'));
+    const interfaces = child(root, 'interfaces');
+    this.#checkInterfaces(interfaces);
+    this.#services = this.#interfaces(interfaces);
     const l2tp = child(child(root, 'services'), 'l2tp');
     this.#checkTraces(child(l2tp, 'traceoptions'));
     const groups: TunnelGroup[] = [];
     const gateways = new Map<string, string>();
     for (const node of entries(l2tp, 'tunnel-group')) {
-      const group = this.#tunnelGroup(node, root);
+      const group = this.#tunnelGroup(node);
       if (group === null) continue;
       const other = gateways.get(group.localGateway);
       if (other !== undefined)
@@ -128,7 +131,7 @@ class Resolver {
       hostName: value(system, 'host-name'),
       tunnelGroups: groups,
       pools: this.#pools,
-      interfaces: this.#interfaces(child(root, 'interfaces')),
+      interfaces: this.#services,
       radiusServers: radiusServers(access, ['access'], clear),
       radiusDisconnect: radiusDisconnect(access, clear),
       trace: traceConfig(child(l2tp, 'traceoptions')),
@@ -431,6 +434,7 @@ class Resolver {
   }
 
   #checkInterfaces(interfaces: ConfigNode | null): void {
+    const names = new Set(interfaces?.children.filter((one) => !one.inactive).map((one) => one.key));
     for (const node of interfaces?.children ?? []) {
       if (node.inactive || node.statement.status === 'opaque') continue;
       const name = node.key!;
@@ -446,7 +450,7 @@ class Resolver {
         const path = ['interfaces', name, `unit ${unit.key}`];
         const family = child(unit, 'family');
         const bundle = value(child(family, 'mlppp'), 'bundle');
-        if (bundle !== null && !interfaces!.children.some((one) => one.key === bundle.split('.')[0] && !one.inactive))
+        if (bundle !== null && !names.has(bundle.split('.')[0]!))
           this.#error(unit, [...path, 'family mlppp'], `bundle ${bundle}`, 'Bundle interface must be configured');
         const dial = child(unit, 'dial-options');
         if (dial === null) continue;
@@ -516,7 +520,7 @@ class Resolver {
         name: node.key!,
         description: value(node, 'description'),
         traceAll: entry(child(node, 'traceoptions'), 'flag', 'all') !== null,
-        units: this.#units(interfaces, node.key!)!,
+        units: this.#units(node),
         redundancy:
           primary === null || secondary === null ? null : { primary, secondary, hotStandby: has(pair, 'hot-standby') },
       });
@@ -524,9 +528,7 @@ class Resolver {
     return found;
   }
 
-  #units(interfaces: ConfigNode | null, name: string): ServiceUnit[] | null {
-    const node = interfaces?.children.find((one) => one.key === name && !one.inactive) ?? null;
-    if (node === null) return null;
+  #units(node: ConfigNode): ServiceUnit[] {
     return entries(node, 'unit').map((unit) => {
       const inet = child(child(unit, 'family'), 'inet');
       const address = inet?.children.find((one) => one.statement.keyword === 'address' && !one.inactive)?.key ?? null;
@@ -543,7 +545,7 @@ class Resolver {
     });
   }
 
-  #tunnelGroup(node: ConfigNode, root: ConfigNode): TunnelGroup | null {
+  #tunnelGroup(node: ConfigNode): TunnelGroup | null {
     const name = node.key!;
     const path = groupPath(name);
     const gateway = child(node, 'local-gateway');
@@ -559,7 +561,7 @@ class Resolver {
     if (userProfile === undefined)
       this.#error(node, path, `ppp-access-profile ${userName}`, 'referenced access profile must be defined');
     const [interfaceName, unitName] = service.split('.');
-    const units = this.#units(child(root, 'interfaces'), interfaceName!);
+    const units = this.#services.get(interfaceName!)?.units ?? null;
     if (units === null || (unitName !== undefined && !units.some((unit) => unit.unit === Number(unitName))))
       this.#error(node, path, `service-interface ${service}`, 'Interface must be defined in the interfaces hierarchy');
     const seconds = (keyword: string): number => numberOf(node, keyword) * 1000;

@@ -133,11 +133,12 @@ test('worked example 5: any LAC, and attributes for its users', () => {
   assert.deepEqual([any.secret, any.interfaceId, any.userDefaults.framedPool], ['lc', 'open', 'open-water']);
 });
 
-test('10,000 clients in a profile load in under 2 seconds', () => {
+test('10,000 clients in a profile load in under 2 seconds of work, whoever else works on the machine', () => {
   const users = Array.from({ length: 10_000 }, (_, i) => `client user-${i} { chap-secret "secret ${i}"; }`).join('\n');
-  const start = performance.now();
+  const start = process.cpuUsage();
   const { config } = load({ users });
-  const took = performance.now() - start;
+  const { user, system } = process.cpuUsage(start);
+  const took = (user + system) / 1000;
   assert.equal(config!.tunnelGroups[0]!.userProfile.clients.size, 10_001);
   assert.ok(took < 2000, `${took} ms`);
 });
