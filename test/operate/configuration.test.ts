@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import fc from 'fast-check';
 import { MemoryDisk } from '../../src/config/disk.ts';
 import { ConfigurationStore } from '../../src/config/store.ts';
 import { StoreAccess } from '../../src/operate/configuration.ts';
@@ -197,4 +198,79 @@ test('completion: statements in configuration mode, and behind show configuratio
   await kim.run('configure');
   assert.ok((await kim.possible('set services l2tp tunnel-group test ')).includes('hello-interval'));
   assert.ok((await kim.possible('comm')).includes('commit'));
+});
+
+test('no line and no order of lines gets an exception out of a conversation', async (t) => {
+  const { enter } = await shop(t);
+  const words = [
+    'show',
+    'clear',
+    'services',
+    'l2tp',
+    'tunnel',
+    'session',
+    'all',
+    'extensive',
+    'configure',
+    'private',
+    'set',
+    'system',
+  ];
+  const more = [
+    'host-name',
+    'x',
+    'commit',
+    'check',
+    'rollback',
+    '0',
+    '1',
+    'exit',
+    'yes',
+    'top',
+    'edit',
+    'up',
+    '|',
+    'display',
+    'set',
+  ];
+  const odd = [
+    'compare',
+    'configuration',
+    '"',
+    '\\\\',
+    '{',
+    ';',
+    '?',
+    '-1',
+    '65536',
+    'help',
+    'apropos',
+    'monitor',
+    'restart',
+    'é\u0000',
+  ];
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(
+        fc.tuple(
+          fc.boolean(),
+          fc.oneof(
+            fc.array(fc.constantFrom(...words, ...more, ...odd), { maxLength: 6 }).map((all) => all.join(' ')),
+            fc.string(),
+          ),
+        ),
+        { maxLength: 8 },
+      ),
+      async (lines) => {
+        const kim = enter();
+        for (const [edit, line] of lines) {
+          const { end } = edit ? await kim.edit(line) : await kim.run(line);
+          assert.ok(['done', 'error', 'fault'].includes(end.end), line);
+          await kim.possible(line);
+        }
+        kim.conversation.close();
+      },
+    ),
+    { numRuns: 60 },
+  );
 });
