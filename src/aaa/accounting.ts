@@ -106,10 +106,8 @@ export class Accounting {
     this.#options = options;
     options.servers.onAlive = () => this.#replaySoon();
     if (options.directory !== null) this.#spool = this.#openSpool();
-    if (this.#spool !== null && this.#spool.count > 0) {
+    if (this.#spool !== null && this.#spool.count > 0)
       options.log('notice', 'accounting-spool', { records: this.#spool.count, octets: this.#spool.octets });
-      this.#replayAt = options.now();
-    }
   }
   /** Records that wait in the spool. */
   get spooled(): number {
@@ -120,6 +118,10 @@ export class Accounting {
     return this.#underWay.size;
   }
 
+  /** The driver runs: what an earlier run has left is sent. */
+  resume(): void {
+    this.#replaySoon();
+  }
   /** The NAS has started, or is about to stop (RFC 2866 section 5.1): all its sessions are gone. */
   announce(status: 'on' | 'off', profiles: Iterable<string>): void {
     for (const profile of profiles) {

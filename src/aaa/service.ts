@@ -67,6 +67,7 @@ export class AaaService {
   /** The server takes sessions from now on. */
   start(): void {
     this.accounting.announce('on', this.#accountingProfiles());
+    this.accounting.resume();
     this.#wake();
   }
   deadline(): number {
