@@ -1,5 +1,6 @@
 // How many sessions a second come up: local users, RADIUS at no cost and at 5 ms (a server of this file, in a process of
-// its own), and Debian's freeradius? Emulator and server share this process, so that figures are of both ends together.
+// its own), and Debian's freeradius? --storm: how long until all are up again that were cut at once? Emulator and
+// server share this process, so that figures are of both ends together.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
@@ -54,7 +55,58 @@ async function bench(name: string, users: string): Promise<void> {
   } as Parameters<typeof report>[0]);
 }
 
-if (process.argv.includes('--serve')) {
+/** All sessions cut at once, and all dial again: time until all are up, longest stall, memory, tunnels lost. */
+async function storm(name: string, users: string): Promise<void> {
+  let lost = 0;
+  const pair = await Pair.start(configuration({ users, pool: 'address 100.64.0.0/14;' }), {
+    log: (_, event, fields) => {
+      if (event === 'tunnel-down' && fields?.reason === 'no acknowledgement from the peer') lost++;
+    },
+    tunnels: tunnels * 2 + 100,
+    sessions: sessions * 2,
+  });
+  try {
+    const dial = () => pair.dial({ tunnels, sessionsPerTunnel: Math.ceil(sessions / tunnels) });
+    const first = await dial();
+    await pair.until(() => pair.lns.sessionsUp >= sessions, 240_000);
+    const delay = monitorEventLoopDelay({ resolution: 5 });
+    delay.enable();
+    const from = performance.now();
+    await first.stop();
+    await dial();
+    let rssMiB = 0;
+    await pair.until(() => {
+      rssMiB = Math.max(rssMiB, Math.round(process.memoryUsage.rss() / 2 ** 20));
+      return pair.lns.sessionsUp >= sessions;
+    }, 240_000);
+    const ms = performance.now() - from;
+    const ns = Math.round((ms * 1e6) / sessions);
+    report({
+      bench: 'login',
+      case: `storm, ${name}, ${sessions} sessions in ${tunnels} tunnels`,
+      ns: { min: ns, median: ns, p99: ns },
+      perSecond: Math.round(1e9 / ns),
+      runs: 1,
+      seconds: Math.round(ms / 100) / 10,
+      stallMs: Math.round(delay.max / 1e6),
+      rssMiB,
+      tunnelsLost: lost,
+      icrpsWaited: pair.lns.admission.counters.waited,
+    } as Parameters<typeof report>[0]);
+  } finally {
+    await pair.close();
+  }
+}
+
+if (process.argv.includes('--storm')) {
+  await storm('local users', 'client user { chap-secret "password"; }');
+  const child = spawn(process.execPath, [import.meta.filename, '--serve', '5'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const [statement] = await once(child.stdout, 'data');
+  await storm('RADIUS at 5 ms', `authentication-order radius; ${statement}`);
+  child.kill();
+} else if (process.argv.includes('--serve')) {
   const server = await SlowRadius.start(Number(process.argv[process.argv.indexOf('--serve') + 1]));
   process.stdout.write(`${server.statement}\n`);
 } else {
