@@ -1,7 +1,8 @@
 import { COMMANDS, commandOf } from './commands.ts';
-import { compareTrees, differs } from './compare.ts';
+import { type CommitOptions, parseCommit } from './commit-options.ts';
+import { differs } from './compare.ts';
 import { completeLine } from './complete.ts';
-import { formatJson, formatXml, localTime } from './display.ts';
+import { localTime } from './display.ts';
 import {
   annotate,
   copyEntry,
@@ -19,8 +20,7 @@ import {
   typedStatement,
   walkWords,
 } from './edit.ts';
-import { curlyLines, formatCurly, nodeLines, setLines, shownOrder } from './format.ts';
-import { expandGroups } from './inherit.ts';
+import { formatCurly, shownOrder } from './format.ts';
 import { formatCheck } from './load.ts';
 import { type LoadMode, loadText } from './load-text.ts';
 import { type MergeConflict, mergeChanges } from './merge.ts';
@@ -28,14 +28,13 @@ import { lexLine, type Token } from './parse.ts';
 import { applyTextPipe, type Pipe, pipeName, splitPipes } from './pipes.ts';
 import { newSecret9 } from './secret9.ts';
 import type { CommitOutcome, Completion, ConfigReply, EditMode, SessionOptions } from './session-types.ts';
+import { comparison, displayText } from './show.ts';
 import type { CommitRequest, ConfigurationStore } from './store.ts';
 import { type ConfigNode, newRoot, nodeWords } from './tree.ts';
 
 export type { Completion, ConfigReply, EditMode, SessionOptions } from './session-types.ts';
 
 const LOAD_MODES: readonly string[] = ['merge', 'override', 'replace', 'set', 'update'];
-const CONFIRM_MINUTES_DEFAULT = 10;
-const CONFIRM_MINUTES_MAX = 65535;
 const done: ConfigReply = { text: '', ok: true };
 const says = (text: string): ConfigReply => ({
   text: text === '' || text.endsWith('\n') ? text : `${text}\n`,
@@ -427,60 +426,16 @@ export class ConfigurationSession {
     // `show hello-interval`, `show client`: some of what is here.
     const only = walked.leaf ?? walked.list;
     const shown = only === null ? null : shownOrder(place).filter((one) => one.statement === only);
-    const text = this.#display(display, place, path, shown);
-    return typeof text === 'string' ? finish(text) : text;
-  }
-  #display(
-    display: Pipe | null,
-    place: ConfigNode,
-    path: readonly ConfigNode[],
-    shown: readonly ConfigNode[] | null,
-  ): string | ConfigReply {
-    const changed = this.#changedAt();
-    const kind = display === null ? '' : displayKind(display.words[0] ?? '');
-    const part = (node: ConfigNode): ConfigNode => {
-      if (shown === null) return node;
-      const copy = node.clone();
-      copy.filter((one) => one.statement === shown[0]?.statement);
-      return copy;
-    };
-    switch (kind) {
-      case '': {
-        if (shown !== null)
-          return shown
-            .flatMap((one) => nodeLines(one, 0))
-            .map((line) => `${line}\n`)
-            .join('');
-        const head =
-          path.length === 0
-            ? `## ${this.mode === 'read' ? this.#lastCommit() : `Last changed: ${localTime(changed)}`}\n`
-            : '';
-        return place.children.length === 0 && path.length === 0 ? '' : head + formatCurly(place);
-      }
-      case 'set': {
-        const relative = display!.words[1] !== undefined && 'relative'.startsWith(display!.words[1]);
-        const words = relative ? [] : path.flatMap((one) => nodeWords(one));
-        const lines = setLines(part(place), words);
-        if (lines.length === 0 && path.length > 0 && !relative) lines.push(`set ${words.join(' ')}`);
-        return lines.map((line) => `${line}\n`).join('');
-      }
-      case 'xml':
-        return formatXml(part(place), path, changed, this.banner);
-      case 'json':
-        return formatJson(part(place), path, changed);
-      case 'inheritance': {
-        const root = expandGroups(this.candidate, []);
-        const words = path.map((one) => nodeWords(one));
-        const at = nodesTo(root, words);
-        const node = at === null ? null : (at.at(-1) ?? root);
-        if (node === null) return '';
-        return curlyLines(node, { inheritance: true })
-          .map((line) => `${line}\n`)
-          .join('');
-      }
-      default:
-        return wrong('syntax error.', display!.column - 1);
-    }
+    const shownText = displayText(display?.words ?? [], {
+      root: this.candidate,
+      place,
+      path,
+      shown,
+      changed: this.#changedAt(),
+      head: this.mode === 'read' ? this.#lastCommit() : `Last changed: ${localTime(this.#changedAt())}`,
+      banner: this.banner,
+    });
+    return shownText === null ? wrong('syntax error.', display!.column - 1) : finish(shownText);
   }
   #lastCommit(): string {
     const [last] = this.#store.history;
@@ -496,31 +451,12 @@ export class ConfigurationSession {
     finish: (text: string) => ConfigReply | Promise<ConfigReply>,
   ): ConfigReply | Promise<ConfigReply> {
     const [word, number, ...more] = pipe.words;
-    if (word === undefined) return finish(this.#comparison(this.#store.running, level));
+    if (word === undefined) return finish(comparison(this.#store.running, this.candidate, level));
     if (!'rollback'.startsWith(word) || number === undefined || more.length > 0)
       return wrong(number === undefined ? 'missing argument.' : 'syntax error.', pipe.column - 1);
-    return this.#rollbackTree(number).then((tree) => ('text' in tree ? tree : finish(this.#comparison(tree, level))));
-  }
-  /** What the candidate has that `before` has not, below a level. */
-  #comparison(before: ConfigNode, level: Level): string {
-    const now = nodesTo(this.candidate, level);
-    const then = nodesTo(before, level);
-    if (now !== null && then !== null) return compareTrees(then.at(-1) ?? before, now.at(-1) ?? this.candidate, now);
-    // One of the two has not the level: the difference stands above it.
-    if (now === null && then === null) return '';
-    for (let depth = level.length - 1; depth >= 0; depth--) {
-      const a = nodesTo(before, level.slice(0, depth));
-      const b = nodesTo(this.candidate, level.slice(0, depth));
-      if (a === null || b === null) continue;
-      const target = (now ?? then)![b.length]!;
-      const keep = (node: ConfigNode): ConfigNode => {
-        const copy = node.clone();
-        copy.filter((one) => one.statement === target.statement && one.key === target.key);
-        return copy;
-      };
-      return compareTrees(keep(a.at(-1) ?? before), keep(b.at(-1) ?? this.candidate), b);
-    }
-    return '';
+    return this.#rollbackTree(number).then((tree) =>
+      'text' in tree ? tree : finish(comparison(tree, this.candidate, level)),
+    );
   }
   #filter(text: string, pipes: readonly Pipe[]): ConfigReply | Promise<ConfigReply> {
     let current = text;
@@ -606,38 +542,11 @@ export class ConfigurationSession {
       !pipes.every((pipe) => pipeName(pipe.name) === 'no-more' || pipeName(pipe.name) === 'display')
     )
       return wrong('syntax error.', pipes[0]!.column - 1);
-    let check = false;
-    let quit = false;
-    let comment: string | undefined;
-    let minutes: number | undefined;
-    for (let i = 0; i < command.length; i++) {
-      const word = command[i]!;
-      const options = ['and-quit', 'check', 'comment', 'confirmed', 'synchronize'].filter((name) =>
-        name.startsWith(word.text),
-      );
-      if (options.length !== 1)
-        return wrong(options.length === 0 ? 'syntax error.' : `'${word.text}' is ambiguous.`, word.column - 1);
-      if (options[0] === 'check') check = true;
-      else if (options[0] === 'and-quit') quit = true;
-      else if (options[0] === 'comment') {
-        const text = command[++i];
-        if (text === undefined) return wrong('missing argument.');
-        comment = text.text;
-      } else if (options[0] === 'confirmed') {
-        minutes = CONFIRM_MINUTES_DEFAULT;
-        const next = command[i + 1];
-        if (next !== undefined && /^\d+$/.test(next.text)) {
-          minutes = Number(next.text);
-          if (minutes < 1 || minutes > CONFIRM_MINUTES_MAX)
-            return wrong(`error: value ${next.text} is not within range (1..${CONFIRM_MINUTES_MAX})`, next.column - 1);
-          i++;
-        }
-      }
-    }
+    const how = parseCommit(command);
+    if ('message' in how) return faulty(how);
     const locked = this.#locked();
     if (locked !== null) return locked;
-    if (check) return this.#check();
-    return this.#commitNow({ quit, comment, minutes });
+    return how.check ? this.#check() : this.#commitNow(how);
   }
   #check(): ConfigReply {
     const target = this.#toCommit();
@@ -662,11 +571,7 @@ export class ConfigurationSession {
     const help = this.#own === null ? "'rollback 0' discards these" : "'update' takes theirs";
     return wrong(`${told.join('')}error: changes conflict with the configuration in force; ${help}`);
   }
-  async #commitNow(how: {
-    quit: boolean;
-    comment: string | undefined;
-    minutes: number | undefined;
-  }): Promise<ConfigReply> {
+  async #commitNow(how: CommitOptions): Promise<ConfigReply> {
     const target = this.#toCommit();
     if ('text' in target) return target;
     const request: CommitRequest = {
@@ -730,7 +635,3 @@ export class ConfigurationSession {
 }
 
 const EMPTY_STATEMENT = { words: [], list: null, children: null, inactive: false, comment: null, tag: null } as const;
-function displayKind(word: string): string {
-  const kinds = ['inheritance', 'json', 'set', 'xml'].filter((kind) => word !== '' && kind.startsWith(word));
-  return kinds.length === 1 ? kinds[0]! : 'unknown';
-}
