@@ -241,6 +241,7 @@ export class Subscribers {
       const action = out[i]!;
       switch (action.do) {
         case 'send':
+          this.#joinFirst(call, out, i);
           if (call.row !== 0) this.#options.plane().inject(call.row, action.frame, action.priority);
           break;
         case 'authenticate':
@@ -258,6 +259,24 @@ export class Subscribers {
       }
     }
     this.#deadlines.update(call);
+  }
+
+  /**
+   * The Success of authentication lets a peer send by multilink at once, faster than this thread gets on: the link joins
+   * its bundle before the frames that stand ahead of 'link-ready' go out.
+   */
+  #joinFirst(call: Call, out: PppAction[], from: number): void {
+    if (call.tunnel.client.multilink === null || call.bundle !== null) return;
+    const ready = out.findIndex((one, at) => at > from && one.do === 'tell' && one.event === 'link-ready');
+    if (ready < 0) return;
+    for (let at = from + 1, left = ready - from; left > 0; left--) {
+      const action = out[at]!;
+      if (action.do !== 'tell') at++;
+      else {
+        out.splice(at, 1);
+        this.#tell(call, action, out);
+      }
+    }
   }
 
   #authenticate(call: Call, credentials: Extract<PppAction, { do: 'authenticate' }>, out: PppAction[]): void {
