@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -111,7 +112,12 @@ test('a socket left over by a process that is gone is taken over', async (t) => 
   const folder = mkdtempSync(join(tmpdir(), 'lns-socket-'));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   const path = join(folder, 'stale');
-  writeFileSync(path, '');
+  // A process that dies with its socket open leaves the file behind.
+  spawnSync(process.execPath, [
+    '-e',
+    `require('node:net').createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, 'SIGKILL'))`,
+  ]);
+  assert.ok(statSync(path).isSocket());
   const server = await serveCli({ path, open: () => null });
   assert.ok(statSync(path).isSocket());
   await server.close();
