@@ -3,6 +3,7 @@ import { child, entries, has, numberOf, value, values } from './query.ts';
 import type { LOGIN_CLASSES } from './schema/system.ts';
 import type {
   ChassisConfig,
+  Diagnostic,
   InterfaceTraceConfig,
   LoginUser,
   PlatformName,
@@ -19,6 +20,14 @@ import type {
 
 /** Tells the operator of a mistake. */
 export type Tell = (node: ConfigNode, path: readonly string[], statement: string, message: string) => void;
+/** The same, or a warning. */
+export type Report = (
+  severity: Diagnostic['severity'],
+  node: ConfigNode,
+  path: readonly string[],
+  statement: string,
+  message: string,
+) => void;
 /** A secret in clear; null where there is none, or none that can be read, which has been told. */
 export type Clear = (node: ConfigNode | null, keyword: string, path: readonly string[]) => string | null;
 

@@ -1,9 +1,10 @@
 import type { ConfigError } from '../errors.ts';
-import { hasServiceInterface, type Platform, platformByName } from '../platform/platform.ts';
+import { type Platform, platformByName } from '../platform/platform.ts';
 import type { AuthMethod } from '../ppp/types.ts';
 import { parseIpv4 } from '../wire/address.ts';
 import { type ConfigNode, type ConfigTree, firstWord, parsePrefix } from './bind.ts';
 import { child, entries, entry, has, numberOf, numberOrNull, value, values } from './query.ts';
+import { checkInterfaces, serviceInterfaceConfigs } from './resolve-interfaces.ts';
 import {
   chassisConfig,
   radiusDisconnect,
@@ -20,7 +21,6 @@ import type {
   PoolConfig,
   PppAttributes,
   ServiceInterfaceConfig,
-  ServiceUnit,
   TunnelClient,
   TunnelGroup,
   TunnelProfile,
@@ -104,8 +104,8 @@ class Resolver {
     for (const node of entries(access, 'profile')) this.#profile(node, access);
     for (const finish of this.#pendingTunnels) finish();
     const interfaces = child(root, 'interfaces');
-    this.#checkInterfaces(interfaces);
-    this.#services = this.#interfaces(interfaces);
+    checkInterfaces(interfaces, this.#platform, (...what) => this.#report(...what));
+    this.#services = serviceInterfaceConfigs(interfaces);
     const l2tp = child(child(root, 'services'), 'l2tp');
     this.#checkTraces(child(l2tp, 'traceoptions'));
     const groups: TunnelGroup[] = [];
@@ -431,118 +431,6 @@ class Resolver {
     for (const protocol of entries(filter, 'protocol'))
       tell(protocol, `filter protocol ${protocol.key}`, 'Filter protocol');
     tell(child(filter, 'user-name'), `filter user-name ${value(filter, 'user-name')}`, 'Filter user name');
-  }
-
-  #checkInterfaces(interfaces: ConfigNode | null): void {
-    const names = new Set(interfaces?.children.filter((one) => !one.inactive).map((one) => one.key));
-    for (const node of interfaces?.children ?? []) {
-      if (node.inactive || node.statement.status === 'opaque') continue;
-      const name = node.key!;
-      if (name.startsWith('sp-') && !hasServiceInterface(this.#platform, name))
-        this.#error(
-          node,
-          ['interfaces'],
-          name,
-          `there is no services interface ${name} on an ${this.#platform.description}`,
-        );
-      this.#checkPair(node, interfaces!);
-      for (const unit of entries(node, 'unit')) {
-        const path = ['interfaces', name, `unit ${unit.key}`];
-        const family = child(unit, 'family');
-        const bundle = value(child(family, 'mlppp'), 'bundle');
-        if (bundle !== null && !names.has(bundle.split('.')[0]!))
-          this.#error(unit, [...path, 'family mlppp'], `bundle ${bundle}`, 'Bundle interface must be configured');
-        const dial = child(unit, 'dial-options');
-        if (dial === null) continue;
-        if (family === null || family.children.every((one) => one.inactive))
-          this.#error(unit, path, 'dial-options', 'Family must be defined for a unit with dial-options');
-        if (value(unit, 'encapsulation') === 'multilink-ppp')
-          this.#error(unit, path, 'dial-options', 'MLPPP bundle cannot be configured with dial-options');
-        if (value(unit, 'service-domain') !== null)
-          this.#error(
-            unit,
-            path,
-            'dial-options',
-            'L2TP dial-options and service-domain must not be defined on the same unit',
-          );
-        if (value(dial, 'ipsec-interface-id') !== null && value(dial, 'l2tp-interface-id') !== null)
-          this.#error(dial, path, 'dial-options', 'only one of l2tp-interface-id and ipsec-interface-id may be set');
-        if (
-          value(dial, 'l2tp-interface-id') !== null &&
-          child(dial, 'dedicated') === null &&
-          child(dial, 'shared') === null
-        )
-          this.#error(unit, path, 'dial-options', "Missing mandatory statement: 'dedicated' or 'shared'");
-      }
-    }
-  }
-
-  /** 3.4: `rsp0` to `rsp15`, two services interfaces of this router. */
-  #checkPair(node: ConfigNode, interfaces: ConfigNode): void {
-    const name = node.key!;
-    if (!name.startsWith('rsp')) return;
-    if (!/^rsp([0-9]|1[0-5])$/.test(name))
-      this.#error(node, ['interfaces'], name, 'redundant services interfaces are rsp0 to rsp15');
-    const pair = child(node, 'redundancy-options');
-    const path = ['interfaces', name, 'redundancy-options'];
-    const [primary, secondary] = [value(pair, 'primary'), value(pair, 'secondary')];
-    for (const [keyword, pic] of [
-      ['primary', primary],
-      ['secondary', secondary],
-    ] as const) {
-      if (pic === null) continue;
-      const statement = `${keyword} ${pic}`;
-      if (!hasServiceInterface(this.#platform, pic))
-        this.#error(
-          pair!,
-          path,
-          statement,
-          `there is no services interface ${pic} on an ${this.#platform.description}`,
-        );
-      const own = interfaces.children.find((one) => one.key === pic && !one.inactive);
-      if (own !== undefined && entries(own, 'unit').some((unit) => child(unit, 'dial-options') !== null))
-        this.#error(pair!, path, statement, `${pic} has units with dial-options of its own: they belong to ${name}`);
-    }
-    if (primary !== null && primary === secondary)
-      this.#error(pair!, path, `secondary ${secondary}`, 'primary and secondary must be two services interfaces');
-    if (has(pair, 'hot-standby'))
-      this.#report('warning', pair!, path, 'hot-standby', 'L2TP services support warm standby only');
-  }
-
-  #interfaces(interfaces: ConfigNode | null): Map<string, ServiceInterfaceConfig> {
-    const found = new Map<string, ServiceInterfaceConfig>();
-    for (const node of interfaces?.children ?? []) {
-      if (node.inactive || node.statement.status === 'opaque') continue;
-      const pair = child(node, 'redundancy-options');
-      const primary = value(pair, 'primary');
-      const secondary = value(pair, 'secondary');
-      found.set(node.key!, {
-        name: node.key!,
-        description: value(node, 'description'),
-        traceAll: entry(child(node, 'traceoptions'), 'flag', 'all') !== null,
-        units: this.#units(node),
-        redundancy:
-          primary === null || secondary === null ? null : { primary, secondary, hotStandby: has(pair, 'hot-standby') },
-      });
-    }
-    return found;
-  }
-
-  #units(node: ConfigNode): ServiceUnit[] {
-    return entries(node, 'unit').map((unit) => {
-      const inet = child(child(unit, 'family'), 'inet');
-      const address = inet?.children.find((one) => one.statement.keyword === 'address' && !one.inactive)?.key ?? null;
-      const dial = child(unit, 'dial-options');
-      const interfaceId = value(dial, 'l2tp-interface-id');
-      return {
-        unit: Number(unit.key),
-        address: address === null ? null : (parsePrefix(address)?.address ?? null),
-        dialOptions:
-          interfaceId === null
-            ? null
-            : { interfaceId, mode: child(dial, 'dedicated') !== null ? 'dedicated' : 'shared' },
-      };
-    });
   }
 
   #tunnelGroup(node: ConfigNode): TunnelGroup | null {
