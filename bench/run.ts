@@ -5,7 +5,9 @@ import { fileURLToPath } from 'node:url';
 const flags = process.argv.slice(2).filter((word) => word.startsWith('--'));
 const named = process.argv.slice(2).filter((word) => !word.startsWith('--'));
 const benches =
-  named.length > 0 ? named : ['codec', 'path', 'worker', 'io', 'multilink', 'switch', 'config', 'whole', 'login'];
+  named.length > 0
+    ? named
+    : ['codec', 'path', 'worker', 'io', 'multilink', 'switch', 'config', 'whole', 'login', 'setup', 'bundles', 'scale'];
 for (const name of benches) {
   const file = fileURLToPath(new URL(`${name}.ts`, import.meta.url));
   const { status } = spawnSync(process.execPath, [file, ...flags], { stdio: 'inherit' });

@@ -1,6 +1,6 @@
 // A server in a process of its own, for benches that read its CPU time, and the emulator in another.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -8,10 +8,15 @@ import type { Dialled } from '../src/cli/dial-report.ts';
 
 export const main = fileURLToPath(new URL('../src/cli/main.ts', import.meta.url));
 
-/** CPU time of a process so far, nanoseconds (fields 14 and 15 of /proc/PID/stat, in ticks of 10 ms). */
+/**
+ * CPU time of a process so far, nanoseconds, all threads: what the scheduler counted (/proc/PID/task/TID/schedstat), where the
+ * ticks of /proc/PID/stat are 10 ms.
+ */
 export function cpuNs(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
-  return (Number(fields[11]) + Number(fields[12])) * 1e7;
+  let sum = 0;
+  for (const thread of readdirSync(`/proc/${pid}/task`))
+    sum += Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ')[0]);
+  return sum;
 }
 /** Resident memory of a process, octets. */
 export function residentOctets(pid: number): number {
@@ -72,7 +77,11 @@ export class ServerProcess {
 }
 
 /** `lns dial --json` with these arguments, and what it said. `prefix`: as of the server. */
-export async function dialled(words: readonly string[], prefix: readonly string[] = []): Promise<Dialled> {
+export async function dialled(
+  words: readonly string[],
+  prefix: readonly string[] = [],
+  onLine: (line: string) => void = () => undefined,
+): Promise<Dialled> {
   const command = [...prefix, process.execPath, main, 'dial', ...words, '--json'];
   const child = spawn(command[0]!, command.slice(1), { stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
@@ -82,6 +91,7 @@ export async function dialled(words: readonly string[], prefix: readonly string[
   });
   child.stderr.on('data', (chunk: Buffer) => {
     errors += chunk.toString();
+    for (const line of chunk.toString().split('\n')) if (line !== '') onLine(line);
   });
   await new Promise((resolve) => child.once('close', resolve));
   if (output === '') throw new Error(`lns dial failed:\n${errors}`);

@@ -4,9 +4,24 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { needs } from './support/needs.ts';
 
-for (const name of ['codec', 'path', 'worker', 'io', 'whole', 'multilink', 'switch', 'config', 'login'])
+for (const name of [
+  'codec',
+  'path',
+  'worker',
+  'io',
+  'whole',
+  'multilink',
+  'switch',
+  'config',
+  'login',
+  'setup',
+  'bundles',
+  'scale',
+  'peers',
+])
   test(`bench ${name} runs at its smoke size and prints a JSON line a result`, (t) => {
     if (name === 'io' && !needs(t, 'root', 'ip')) return;
+    if (name === 'peers' && !needs(t, 'root', 'ip', 'l2tpns', 'taskset')) return;
     const file = fileURLToPath(new URL(`../bench/${name}.ts`, import.meta.url));
     const { status, stdout, stderr } = spawnSync(process.execPath, [file, '--smoke'], { encoding: 'utf8' });
     assert.equal(status, 0, stderr);

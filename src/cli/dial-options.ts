@@ -37,6 +37,7 @@ export interface DialOptions {
   killEvery: number;
   traffic: number;
   trafficRamp: number;
+  receive?: boolean;
   size: number[];
   burst: number;
   flows: number;

@@ -3,6 +3,7 @@ import { bucketValue, quantile } from '../dataplane/traffic.ts';
 import { Lac } from '../emulator/lac.ts';
 import { Redundancy } from '../emulator/redundancy.ts';
 import type { LacStatus } from '../emulator/types.ts';
+import { formatIpv4 } from '../wire/address.ts';
 import { type DialOptions, lacOptions } from './dial-options.ts';
 import { type Dialled, describe, drawReport, type TrafficPoint } from './dial-report.ts';
 
@@ -81,9 +82,11 @@ export async function dial(options: DialOptions): Promise<void> {
     let traffic: Dialled['traffic'] = null;
     let redundancy: Dialled['redundancy'] = null;
     const points: TrafficPoint[] = [];
-    if (options.traffic > 0 && status.sessionsUp > 0) {
+    if ((options.traffic > 0 || options.receive === true) && status.sessionsUp > 0) {
       const watched = options.redundant === undefined ? null : new Redundancy(lac.calls, options.seed);
       const calls = lac.calls;
+      if (options.receive === true) say(`addresses ${lac.calls.map(({ address }) => formatIpv4(address)).join(' ')}`);
+      say('traffic begins');
       const busy = await send(lac, options, points, watched, interrupted, (words) => {
         line = () => words;
       });
@@ -176,7 +179,9 @@ async function send(
   const cpu = cpuMs();
   const rampMs = options.trafficRamp * 1000;
   const rateAt = (elapsed: number): number =>
-    rampMs === 0 || elapsed >= rampMs ? options.traffic : Math.max(1, Math.round((options.traffic * elapsed) / rampMs));
+    rampMs === 0 || elapsed >= rampMs || options.traffic === 0
+      ? options.traffic
+      : Math.max(1, Math.round((options.traffic * elapsed) / rampMs));
   lac.setTraffic(rateAt(0));
   const { traffic, tables } = lac.plane;
   let before = traffic.total(tables.sessionsHighest);
@@ -219,6 +224,7 @@ async function send(
   await pause(options.duration === 0 ? Number.POSITIVE_INFINITY : options.duration * 1000, interrupted);
   lac.setTraffic(0);
   const seconds = (performance.now() - from) / 1000;
+  console.error('traffic ends');
   point();
   for (const timer of [sampling, ramping, watching, killing]) if (timer !== null) clearInterval(timer);
   const spent = cpuMs() - cpu;

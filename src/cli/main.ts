@@ -138,6 +138,7 @@ program
   .option('--short-sequence', 'multilink: ask for 12-bit sequence numbers')
   .option('--kill-every <ms>', 'redundant: one session of every group ends so often', integer(10, 1_000_000), 1000)
   .option('--traffic <n>', 'packets a second that the sessions send to an echo service', integer(0, 100_000_000), 0)
+  .option('--receive', 'count what the far end sends on its own (numbered as docs/dial.md says)')
   .option('--traffic-ramp <seconds>', 'time over which the traffic grows from 0 to --traffic', amount(0, 100_000), 0)
   .addOption(
     new Option('--size <octets>', 'octets of the IP packets: 64, a mix as 64:7,576:4,1500:1, or imix')
