@@ -94,12 +94,21 @@ export class Accounting {
   readonly #deadlines = new Deadlines<Entry>();
   /** Sent, not answered: written to the spool at the end. */
   readonly #underWay = new Map<AccountingRecord, () => void>();
+  /** By session, its record that is under way; and the one that goes behind it. */
+  readonly #sessions = new Map<string, AccountingRecord>();
+  readonly #behind = new Map<string, { record: AccountingRecord; settled: () => void }>();
   readonly #replaying = new Set<string>();
   #replayAt = Number.POSITIVE_INFINITY;
   #closed = false;
   /** Since the start; `lost` by reason. */
   readonly counters = { starts: 0, interims: 0, stops: 0, answered: 0, spooled: 0, replayed: 0 };
-  readonly lost: Record<LossReason | 'no-server', number> = { full: 0, damaged: 0, disk: 0, 'no-server': 0 };
+  readonly lost: Record<LossReason | 'no-server' | 'too-large', number> = {
+    full: 0,
+    damaged: 0,
+    disk: 0,
+    'no-server': 0,
+    'too-large': 0,
+  };
 
   /** @throws ConfigError where the folder of the spool cannot be used */
   constructor(options: AccountingOptions) {
@@ -115,7 +124,7 @@ export class Accounting {
   }
   /** Records sent and not yet answered. */
   get pending(): number {
-    return this.#underWay.size;
+    return this.#underWay.size + this.#behind.size;
   }
 
   /** The driver runs: what an earlier run has left is sent. */
@@ -180,11 +189,12 @@ export class Accounting {
   /** Waits for what is under way, and writes what nobody has taken to the spool. */
   async close(waitMs: number): Promise<void> {
     const end = this.#options.now() + waitMs;
-    while (this.#underWay.size > 0 && this.#options.now() < end)
-      await new Promise((resolve) => setTimeout(resolve, 10));
+    while (this.pending > 0 && this.#options.now() < end) await new Promise((resolve) => setTimeout(resolve, 10));
     this.#closed = true;
     for (const record of this.#underWay.keys()) this.#keep(record);
+    for (const { record } of this.#behind.values()) this.#keep(record);
     this.#underWay.clear();
+    this.#behind.clear();
     this.#spool?.close();
   }
 
@@ -248,7 +258,14 @@ export class Accounting {
       settled();
       return;
     }
+    if (this.#sessions.has(record.sessionId)) {
+      // One record of a session at a time. What a newer one says, one that has not been sent need not.
+      this.#behind.get(record.sessionId)?.settled();
+      this.#behind.set(record.sessionId, { record, settled });
+      return;
+    }
     this.#underWay.set(record, settled);
+    if (record.sessionId !== '') this.#sessions.set(record.sessionId, record);
     transport.ask(
       this.#request(record, (answer) => {
         if (!this.#underWay.delete(record)) return;
@@ -256,8 +273,13 @@ export class Accounting {
         if (answer.outcome === 'reply') {
           this.counters.answered++;
           if (this.spooled > 0 && this.#replaying.size === 0) this.#replaySoon();
-        } else if (answer.outcome === 'too-large') this.#lost('disk', record);
+        } else if (answer.outcome === 'too-large') this.#lost('too-large', record);
         else this.#keep(record);
+        this.#sessions.delete(record.sessionId);
+        const next = this.#behind.get(record.sessionId);
+        if (next === undefined) return;
+        this.#behind.delete(record.sessionId);
+        this.#send(next.record, next.settled);
       }),
     );
   }
@@ -300,7 +322,7 @@ export class Accounting {
     this.#replayAt = this.#options.now() + REPLAY_PAUSE_MS;
     this.#options.wake();
   }
-  #lost(reason: LossReason | 'no-server', record: AccountingRecord | null): void {
+  #lost(reason: LossReason | 'no-server' | 'too-large', record: AccountingRecord | null): void {
     this.lost[reason]++;
     this.#options.log('error', 'accounting-lost', {
       reason,

@@ -83,7 +83,7 @@ test('records that no server takes survive a restart of ours and reach the serve
   assert.equal(stops.length, 20);
   assert.equal(ids([server], 'Stop').size, 20);
   assert.deepEqual(ids([server], 'Stop'), ids([server], 'Start'));
-  assert.deepEqual(after.lns.aaa.accounting.lost, { full: 0, damaged: 0, disk: 0, 'no-server': 0 });
+  assert.deepEqual(after.lns.aaa.accounting.lost, { full: 0, damaged: 0, disk: 0, 'no-server': 0, 'too-large': 0 });
 });
 
 for (const sign of [true, false])
