@@ -130,7 +130,7 @@ export class Clients {
         continue;
       }
       if (action.do === 'to-bundle') {
-        if (call.bundle !== null) this.#toBundle(call.bundle, action.frame, now);
+        if (call.bundle !== null) this.#toBundle(call.bundle, unwrapped(call.bundle, action.frame), now);
         continue;
       }
       if (action.do !== 'tell') continue;
@@ -306,6 +306,16 @@ const LAC_MULTILINK: MultilinkOptions = {
   shortSequence: false,
   endpointDiscriminator: { class: ENDPOINT_LOCAL, address: new Uint8Array([0x4c, 0x41, 0x43]) },
 };
+/**
+ * A frame that overtook our joining the bundle comes with its multilink header (RFC 1990 section 3), since the path did not
+ * know the link for a member yet. A whole one is taken all the same: the LNS's first Configure-Request is one.
+ */
+function unwrapped(bundle: EmulatedBundle, frame: Uint8Array): Uint8Array {
+  const from = frame[0] === 0x3d ? 1 : frame[0] === 0 && frame[1] === 0x3d ? 2 : 0;
+  if (from === 0 || (frame[from]! & 0xc0) !== 0xc0) return frame;
+  return frame.subarray(from + (bundle.network.multilink.localShortSequence ? 2 : 4));
+}
+
 const mapped = (address: number): Uint8Array => {
   const octets = new Uint8Array(16);
   octets[10] = octets[11] = 255;
