@@ -65,6 +65,8 @@ export const TOTAL_ACCEPTED_OCTETS: u32 = 71;
 export const TOTAL_PUNTED: u32 = 72;
 export const TOTAL_INJECTED: u32 = 73;
 export const TOTAL_ECHO_REPLIES: u32 = 74;
+/** LCP Echo-Replies to our own requests. */
+export const TOTAL_ECHO_TAKEN: u32 = 89;
 export const TOTAL_ICMP_SENT: u32 = 75;
 export const TOTAL_FRAGMENTED: u32 = 76;
 export const TOTAL_BATCHES: u32 = 77;

@@ -1,5 +1,7 @@
 // LCP Echo-Requests of our own (RFC 1661 section 5.8): the main thread sends and counts them in the session's echoState
 // (identifier << 16 | unanswered); the reply is taken here, so that a server full of idle sessions punts nothing.
+import { count } from "./count";
+import { TOTAL_ECHO_TAKEN } from "../layout/drop";
 import { be16 } from "./octets";
 import { SESSION_FLAGS, SESSION_LCP_OPENED, SESSION_LOCAL_MAGIC, SESSION_ECHO_STATE } from "../layout/session";
 
@@ -17,6 +19,7 @@ export function echoReply(session: u32, ptr: u32, end: u32): bool {
   if (len < 8 || len > end - ptr) return false;
   const magic = load<u32>(session + SESSION_LOCAL_MAGIC);
   if (magic != 0 && load<u32>(ptr + 4) == magic) return false;
+  count(TOTAL_ECHO_TAKEN, 1);
   atomic.and<u32>(session + SESSION_ECHO_STATE, 0xffff0000);
   return true;
 }

@@ -65,6 +65,7 @@ export const TOTALS: Record<TotalName, string> = {
   TOTAL_PUNTED: 'punted',
   TOTAL_INJECTED: 'injected',
   TOTAL_ECHO_REPLIES: 'echoReplies',
+  TOTAL_ECHO_TAKEN: 'echoTaken',
   TOTAL_ICMP_SENT: 'icmpSent',
   TOTAL_FRAGMENTED: 'fragmented',
   TOTAL_BATCHES: 'batches',

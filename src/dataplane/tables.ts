@@ -564,7 +564,6 @@ export class Tables {
     const carrier = this.sessionDown(row, now);
     const at = this.#sessionAt(row);
     this.#wasm.sessionIndexRemove(this.#words[(at + layout.SESSION_KEY) >>> 2]! >>> 0);
-    Atomics.add(this.#words, (at + layout.SESSION_GENERATION) >>> 2, 1);
     this.#retire('session', row);
     return carrier;
   }
@@ -674,6 +673,11 @@ export class Tables {
     let n = 0;
     for (const { epoch, kind, index } of this.#retired) {
       if (((passed - epoch) | 0) < 0) break;
+      if (kind === 'session') {
+        // Not before: the last frames that were handed to its shard (a Terminate-Ack) were to go out.
+        const generation = (this.#sessionAt(index) + layout.SESSION_GENERATION) >>> 2;
+        this.#words[generation] = (this.#words[generation]! | 1) + 1;
+      }
       this.#rowsOf(kind).give(index);
       n++;
     }

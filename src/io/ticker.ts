@@ -1,3 +1,6 @@
+/** A timer is looked at again after this long. */
+const LONGEST_MS = 60_000;
+
 /** Arms one timer for the earliest deadline of many values, and calls back when it has come. */
 export class Ticker {
   readonly #deadline: () => number;
@@ -22,13 +25,16 @@ export class Ticker {
     this.#timer = null;
     this.#armedFor = next;
     if (next === Number.POSITIVE_INFINITY) return;
+    const armedAt = performance.now();
     this.#timer = setTimeout(
       () => {
         this.#timer = null;
-        this.#tick(performance.now());
+        const now = performance.now();
+        // Timers count in whole milliseconds, and may come a part of one early.
+        if (now >= next || now - armedAt >= LONGEST_MS) this.#tick(now);
         this.arm();
       },
-      Math.min(Math.max(1, Math.ceil(next - performance.now())), 60_000),
+      Math.min(Math.max(1, Math.ceil(next - armedAt)), LONGEST_MS),
     );
   }
   /** For good: what arms it afterwards (an input that was under way) would keep the process, and tick over closed sockets. */
