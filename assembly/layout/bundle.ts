@@ -36,7 +36,9 @@
   largestDifference: u32; // furthest that a fragment came ahead
   rxFragments: u64; rxPackets: u64; rxDiscarded: u64;
   txFragments: u64; txPackets: u64;
-  reserved0: u64; reserved1: u64; reserved2: u64;
+  gapAt: u32; // ms since which the expected number has been waited for, while fragments wait behind it
+  reserved0: u32;
+  reserved1: u64; reserved2: u64;
 }
 export const BUNDLE_GENERATION: u32 = offsetof<BundleRow>("generation");
 export const BUNDLE_NETWORK: u32 = offsetof<BundleRow>("network");
@@ -68,6 +70,7 @@ export const BUNDLE_RX_PACKETS: u32 = offsetof<BundleRow>("rxPackets");
 export const BUNDLE_RX_DISCARDED: u32 = offsetof<BundleRow>("rxDiscarded");
 export const BUNDLE_TX_FRAGMENTS: u32 = offsetof<BundleRow>("txFragments");
 export const BUNDLE_TX_PACKETS: u32 = offsetof<BundleRow>("txPackets");
+export const BUNDLE_GAP_AT: u32 = offsetof<BundleRow>("gapAt");
 /** The peer sends 12-bit sequence numbers; we do. */
 export const BUNDLE_RX_SHORT: u32 = 1;
 export const BUNDLE_TX_SHORT: u32 = 2;
@@ -123,7 +126,7 @@ export const FRAGMENT_OCTETS: u32 = FRAGMENT_SLOT_SIZE - FRAGMENT_PAYLOAD;
 /** Bits of the first octet of a multilink header (RFC 1990 section 3). */
 export const MP_BEGIN: u32 = 0x80;
 export const MP_END: u32 = 0x40;
-/** Silence after which a member link no longer holds M back, ms (section 4.1: a link idle timer). */
+/** Silence of a member link, while fragments wait, after which it no longer holds M back, ms (section 4.1: a link idle timer). */
 export const LINK_IDLE: u32 = 1000;
 /** A link that has joined is sent nothing until the peer has sent by it, or this long, ms, where another link can. */
 export const LINK_GRACE: u32 = 500;

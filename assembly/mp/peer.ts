@@ -5,6 +5,7 @@ import { ringSize } from "../path/punt";
 import { drop, dropRx, dropTx, count } from "../path/count";
 import { transmitRoom } from "../path/transmit";
 import { recordAt, after } from "../path/cursor";
+import { routePacket } from "../path/accept";
 import { mpReceive } from "./receive";
 import { mpPacket } from "./send";
 import { bundleAt } from "./waiting";
@@ -76,7 +77,7 @@ export function peerTake(from: u32, most: u32): u32 {
       else mpReceive(bundle, load<u32>(record, RECORD_AUX) & 7, payload, payload + octets);
     } else {
       const network = sessions + row * SESSION_ROW_SIZE;
-      if (row == 0 || row >= sessionsMax || load<u32>(network + SESSION_GENERATION) != generation || load<u32>(network + SESSION_ACTION) != ACTION_MULTILINK) drop(DROP_STALE);
+      if (row == 0 || row >= sessionsMax || load<u32>(network + SESSION_GENERATION) != generation || load<u32>(network + SESSION_ACTION) != ACTION_MULTILINK) routePacket(payload + 32, octets - 32, 0, 0); // gone on the way
       else mpPacket(network, payload + 32, octets - 32);
     }
   }

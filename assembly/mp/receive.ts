@@ -18,7 +18,7 @@ import {
 import { SESSION_LINK, SESSION_ROW_SIZE } from "../layout/session";
 import {
   BUNDLE_NETWORK, BUNDLE_OWNER_SHARD, BUNDLE_FLAGS, BUNDLE_RX_SHORT, BUNDLE_LOCAL_MRRU, BUNDLE_DROP_TIMEOUT, BUNDLE_LINKS, BUNDLE_HEARD, BUNDLE_EXPECTED, BUNDLE_QUEUED, BUNDLE_ASSEMBLY,
-  BUNDLE_ASSEMBLED, BUNDLE_ASSEMBLED_FRAGMENTS, BUNDLE_ASSEMBLY_AT, BUNDLE_ORPHAN, BUNDLE_LATE_RUN, BUNDLE_LARGEST_DIFFERENCE, BUNDLE_RX_FRAGMENTS, BUNDLE_RX_PACKETS, BUNDLE_RX_DISCARDED,
+  BUNDLE_ASSEMBLED, BUNDLE_ASSEMBLED_FRAGMENTS, BUNDLE_ASSEMBLY_AT, BUNDLE_ORPHAN, BUNDLE_LATE_RUN, BUNDLE_LARGEST_DIFFERENCE, BUNDLE_RX_FRAGMENTS, BUNDLE_RX_PACKETS, BUNDLE_RX_DISCARDED, BUNDLE_GAP_AT,
   BUNDLE_LINK_STATES, LINK_SIZE, LINK_LAST, LINK_LAST_HEARD, LINK_IDLE, BUNDLE_WINDOW, BUNDLE_WINDOW_AT, MP_BEGIN, MP_END, MP_LATE_RUN_MAX,
   FRAGMENT_LENGTH, FRAGMENT_FLAGS, FRAGMENT_OCTETS, FRAGMENT_RECEIVED_AT,
 } from "../layout/bundle";
@@ -98,7 +98,9 @@ function keep(bundle: u32, sequence: u32, flags: u32, ptr: u32, len: u32): void 
   const slot = take(bundle, sequence, flags, ptr, len);
   if (!slot) return;
   store<u32>(at, slot);
-  store<u32>(bundle + BUNDLE_QUEUED, load<u32>(bundle + BUNDLE_QUEUED) + 1);
+  const queued = load<u32>(bundle + BUNDLE_QUEUED);
+  if (!queued) store<u32>(bundle + BUNDLE_GAP_AT, now);
+  store<u32>(bundle + BUNDLE_QUEUED, queued + 1);
 }
 /** A slot with the fragment in it. Where the pool is empty, the bundle that has waited longest gives its own up. @returns 0: discarded */
 function take(bundle: u32, sequence: u32, flags: u32, ptr: u32, len: u32): u32 {
@@ -123,6 +125,7 @@ function take(bundle: u32, sequence: u32, flags: u32, ptr: u32, len: u32): u32 {
 function consume(bundle: u32, flags: u32, ptr: u32, len: u32, slot: u32): void {
   const sequence = load<u32>(bundle + BUNDLE_EXPECTED);
   store<u32>(bundle + BUNDLE_EXPECTED, sequence + 1);
+  store<u32>(bundle + BUNDLE_GAP_AT, now);
   if (flags & MP_BEGIN) {
     // A beginning: the number before it bore an ending, or that is lost.
     if (load<u32>(bundle + BUNDLE_ASSEMBLY)) dropAssembly(bundle, DROP_MP_NO_END);
@@ -218,15 +221,17 @@ function advance(bundle: u32): void {
 }
 /**
  * Has M passed `sequence`? M is the least of the numbers most recently received over the member links; while one has
- * received nothing there is no M. A link that has been silent for LINK_IDLE does not count.
+ * received nothing there is no M. A link that has been silent for LINK_IDLE while the number was waited for does not
+ * count: silence before that says nothing, since there may have been nothing to send.
  */
 function lost(bundle: u32, sequence: u32): bool {
   const heard = load<u32>(bundle + BUNDLE_HEARD);
   let any = false;
+  const waited = now - load<u32>(bundle + BUNDLE_GAP_AT) > LINK_IDLE;
   for (let links = load<u32>(bundle + BUNDLE_LINKS); links; links &= links - 1) {
     const link = ctz(links);
     const state = bundle + BUNDLE_LINK_STATES + link * LINK_SIZE;
-    const idle = now - load<u32>(state + LINK_LAST_HEARD) > LINK_IDLE;
+    const idle = waited && now - load<u32>(state + LINK_LAST_HEARD) > LINK_IDLE;
     if (!(heard & 1 << link)) {
       if (!idle) return false;
     } else if (<i32>(sequence - load<u32>(state + LINK_LAST)) < 0) any = true;

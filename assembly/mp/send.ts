@@ -5,11 +5,12 @@ import { setBe16 } from "../path/octets";
 import { count, countTx, dropTx } from "../path/count";
 import { encapPacket } from "../path/encap";
 import { transmitSlot } from "../path/transmit";
+import { routePacket } from "../path/accept";
 import { tapPacket } from "../path/tap";
 import { peerPacket } from "./peer";
 import { bundleAt } from "./waiting";
 import { DROP_NOT_UP, DROP_FRAGMENTS, TOTAL_MP_TX_FRAGMENTS, TOTAL_MP_TX_PACKETS } from "../layout/drop";
-import { SESSION_ROW_SIZE, SESSION_GENERATION, SESSION_FLAGS, SESSION_TAPPED, SESSION_ACTION, SESSION_TARGET, ACTION_BUNDLE } from "../layout/session";
+import { SESSION_ROW_SIZE, SESSION_GENERATION, SESSION_FLAGS, SESSION_TAPPED, SESSION_ACTION, SESSION_TARGET, SESSION_ROUTING_INSTANCE, ACTION_BUNDLE } from "../layout/session";
 import {
   BUNDLE_ROW_SIZE, BUNDLE_OWNER_SHARD, BUNDLE_FLAGS, BUNDLE_TX_SHORT, BUNDLE_FRAGMENT_THRESHOLD, BUNDLE_LINKS, BUNDLE_NEXT_SEQUENCE, BUNDLE_MRU, BUNDLE_TX_FRAGMENTS, BUNDLE_TX_PACKETS,
   BUNDLE_LINK_STATES, LINK_SIZE, LINK_SESSION, LINK_GENERATION, LINK_NS_PER_256, LINK_MRU, LINK_BUSY_UNTIL, LINK_LAST_HEARD, LINK_GRACE, BUNDLE_HEARD, MP_BEGIN, MP_END,
@@ -27,20 +28,27 @@ export function mpPacket(network: u32, ptr: u32, len: u32): void {
   const bundle = bundleAt(row);
   const owner = <u32>load<u16>(bundle + BUNDLE_OWNER_SHARD);
   if (owner != shard) return peerPacket(owner, network, ptr, len);
-  countTx(network, len);
   if (load<u32>(network + SESSION_FLAGS) & SESSION_TAPPED) tapPacket(network, ptr, len, 0);
   store<u8>(ptr - 1, 0x21); // the bundle takes compressed protocol fields (section 2)
-  mpSend(network, bundle, row, ptr - 1, len + 1);
+  if (mpSend(network, bundle, row, ptr - 1, len + 1)) return countTx(network, len);
+  // Its last link is gone since it was found to carry: the next-to-last does by now, or nobody.
+  routePacket(ptr, len, load<u16>(network + SESSION_ROUTING_INSTANCE), (network - sessions) / SESSION_ROW_SIZE);
 }
-/** Sends a PPP frame, from its protocol field on, in as many fragments as it needs. Owner shard. */
-export function mpSend(network: u32, bundle: u32, row: u32, ptr: u32, len: u32): void {
+/**
+ * Sends a PPP frame, from its protocol field on, in as many fragments as it needs. Owner shard.
+ * @returns false where no link can send, and nothing was sent
+ */
+export function mpSend(network: u32, bundle: u32, row: u32, ptr: u32, len: u32): bool {
   const short = (load<u16>(bundle + BUNDLE_FLAGS) & BUNDLE_TX_SHORT) != 0;
   const header: u32 = short ? 2 : 4;
   const threshold = load<u32>(bundle + BUNDLE_FRAGMENT_THRESHOLD);
   let most = load<u32>(bundle + BUNDLE_MRU) - header;
   if (threshold) most = min(most, threshold);
   const parts = (len + most - 1) / most;
-  if (parts > FRAGMENTS_MAX) return dropTx(DROP_FRAGMENTS, network);
+  if (parts > FRAGMENTS_MAX) {
+    dropTx(DROP_FRAGMENTS, network);
+    return true;
+  }
   const part = (len + parts - 1) / parts;
   let begin: u32 = MP_BEGIN;
   for (let at: u32 = 0; at < len; at += part) {
@@ -48,11 +56,18 @@ export function mpSend(network: u32, bundle: u32, row: u32, ptr: u32, len: u32):
     let payload = ptr + at;
     if (at) {
       payload = transmitSlot();
-      if (!payload) return dropTx(DROP_FRAGMENTS, network);
+      if (!payload) {
+        dropTx(DROP_FRAGMENTS, network);
+        return true;
+      }
       memory.copy(payload, ptr + at, octets);
     }
     const link = pick(bundle, row, octets + header);
-    if (!link) return dropTx(DROP_NOT_UP, network);
+    if (!link) {
+      if (!at) return false;
+      dropTx(DROP_NOT_UP, network);
+      return true;
+    }
     const sequence = load<u32>(bundle + BUNDLE_NEXT_SEQUENCE);
     store<u32>(bundle + BUNDLE_NEXT_SEQUENCE, sequence + 1);
     const flags = begin | (at + octets == len ? MP_END : 0);
@@ -66,6 +81,7 @@ export function mpSend(network: u32, bundle: u32, row: u32, ptr: u32, len: u32):
   }
   store<u64>(bundle + BUNDLE_TX_PACKETS, load<u64>(bundle + BUNDLE_TX_PACKETS) + 1);
   count(TOTAL_MP_TX_PACKETS, 1);
+  return true;
 }
 /**
  * The member link that would have sent `octets` soonest, by its speed and what it was given before.

@@ -26,11 +26,27 @@ export function acceptPacket(ptr: u32, len: u32, instance: u32): void {
   if (len < 20 || <u32>load<u8>(ptr) - 0x45 > 10) return drop(DROP_CORE_IP);
   const total = be16(ptr + 2);
   if (total < 20 || total > len) return drop(DROP_CORE_IP);
+  routePacket(ptr, total, instance, 0);
+}
+/**
+ * Sends an IPv4 packet to whoever carries its destination.
+ * @param before row of a carrier that could not send any more when its turn came: it is not asked again. 0: none
+ */
+export function routePacket(ptr: u32, len: u32, instance: u32, before: u32): void {
   const entry = findAddress(instance, 0, <u64>load<u32>(ptr + 16) << 32 | MAPPED_LOW);
   if (!entry) return drop(DROP_NO_ROUTE);
-  const carrier = atomic.load<u32>(entry + ADDRESS_CARRIER);
+  let carrier = atomic.load<u32>(entry + ADDRESS_CARRIER);
   if (!carrier) return drop(DROP_NO_ROUTE);
-  sendPacket(sessions + carrier * SESSION_ROW_SIZE, ptr, total);
+  if (carrier == before) return dropTx(DROP_NOT_UP, sessions + carrier * SESSION_ROW_SIZE);
+  // A carrier that goes down is switched first and closed then: whoever finds it closed looks once more.
+  if (!open(carrier)) carrier = atomic.load<u32>(entry + ADDRESS_CARRIER);
+  if (!carrier) return drop(DROP_NO_ROUTE);
+  sendPacket(sessions + carrier * SESSION_ROW_SIZE, ptr, len);
+}
+// @ts-ignore: decorator
+@inline function open(row: u32): bool {
+  const action = load<u32>(sessions + row * SESSION_ROW_SIZE + SESSION_ACTION);
+  return action == ACTION_DELIVER || action == ACTION_MULTILINK;
 }
 /** Sends an IPv4 packet to a session or bundle, in IP fragments where it exceeds the client's MRU or MRRU. */
 export function sendPacket(session: u32, ptr: u32, len: u32): void {

@@ -1,7 +1,7 @@
 // One batch of the shard's loop, between two system calls.
 import { base, rx, core, now, tunnels, tunnelIndex, shardControl, control, ringInject, ringAccessIn, ringCoreIn, sessions, sessionsMax } from "../state";
 import { be16 } from "./octets";
-import { drop, dropRx, count, countersOf } from "./count";
+import { drop, dropRx, dropTx, count, countersOf } from "./count";
 import { decap, headerKey, headerNs, messageEnd } from "./decap";
 import { findSession } from "../table/sessions";
 import { inSequence } from "./sequence";
@@ -25,7 +25,7 @@ import {
   SESSION_FLAGS, SESSION_SEND_NS, SESSION_NS_REQUIRED, SESSION_LAC, SESSION_PEER, SESSION_TUNNEL_ROW, SESSION_GENERATION, SESSION_ROW_SIZE, SESSION_TARGET, SESSION_BUNDLE_NETWORK, COUNTER_TX_CONTROL_PACKETS, COUNTER_TX_CONTROL_OCTETS,
 } from "../layout/session";
 import { TUNNEL_ROW_SIZE, TUNNEL_LAST_HEARD } from "../layout/tunnel";
-import { DROP_TUNNEL, DROP_SESSION, DROP_PEER_ADDRESS, DROP_LATE, DROP_NS_MISSING, DROP_TRUNCATED, DROP_STALE, DROP_LENGTH, TOTAL_RX_DATAGRAMS, TOTAL_RX_OCTETS, TOTAL_INJECTED, TOTAL_BATCHES, TOTAL_RX_RUNS, TOTAL_RX_RUN_CONTROL } from "../layout/drop";
+import { DROP_TUNNEL, DROP_SESSION, DROP_PEER_ADDRESS, DROP_LATE, DROP_NS_MISSING, DROP_TRUNCATED, DROP_STALE, DROP_NOT_UP, DROP_LENGTH, TOTAL_RX_DATAGRAMS, TOTAL_RX_OCTETS, TOTAL_INJECTED, TOTAL_BATCHES, TOTAL_RX_RUNS, TOTAL_RX_RUN_CONTROL } from "../layout/drop";
 
 const AF_INET: u32 = 2;
 const SOL_UDP: u32 = 17;
@@ -196,7 +196,8 @@ function injectFrame(row: u32, generation: u32, ptr: u32, len: u32, priority: bo
   count(TOTAL_INJECTED, 1);
   if (load<u32>(session + SESSION_FLAGS) & SESSION_BUNDLE_NETWORK) {
     const bundle = load<u32>(session + SESSION_TARGET);
-    return mpSend(session, bundleAt(bundle), bundle, slot, len);
+    if (!mpSend(session, bundleAt(bundle), bundle, slot, len)) dropTx(DROP_NOT_UP, session);
+    return;
   }
   encapFrame(session, slot, len, priority);
 }

@@ -177,6 +177,8 @@ export class Bundles {
     call.bundle = null;
     const plane = this.#options.plane();
     const link = bundle.links.indexOf(call);
+    // The next-to-last takes over before the last link can send no more.
+    if (bundle.members.length === 1) this.#networkDown(bundle);
     bundle.links[link] = null;
     if (call.row !== 0) {
       plane.linkLeave(bundle.id, link, call.row);

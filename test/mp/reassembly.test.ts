@@ -179,6 +179,20 @@ test('without a drop-timeout fragments are held; a link that is silent for a sec
   tick(path.now + 101);
   assert.deepEqual(taken(path, bundle), ['d', 'e']);
 });
+test('links that had nothing to carry for long are waited for like any other', () => {
+  const { path, bundle } = make();
+  bundle.receive(0, true, true, 0, ipv6('a'));
+  bundle.receive(1, true, true, 1, ipv6('b'));
+  assert.deepEqual(taken(path, bundle), ['a', 'b']);
+  path.now += 60_000;
+  path.wasm.setNow(path.now);
+  // The end comes first: its link is the faster one.
+  bundle.receive(1, false, true, 3, new Uint8Array([0x21]));
+  assert.deepEqual(taken(path, bundle), []);
+  bundle.receive(0, true, false, 2, ipv6('c'));
+  assert.deepEqual(taken(path, bundle), ['c!']);
+  assert.equal(path.counter(layout.DROP_MP_LOST), 0);
+});
 test('the first fragment on every link is needed before anything is lost; a link that leaves is waited for no longer', () => {
   const { path, bundle } = make({ links: 3 });
   bundle.receive(0, true, true, 1, ipv6('b'));

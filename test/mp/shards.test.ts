@@ -73,6 +73,22 @@ test('a packet for the bundle that another shard reads is sent by the owner', ()
   owner.wasm.peerRelease(1);
   assert.equal(owner.wasm.peerWaits(1), 0);
 });
+test('a packet that is on its way to the owner when the bundle ends goes to the next-to-last', () => {
+  const owner = new TestPath(layout.CORE_TUN, false, sizes, 0);
+  const other = new TestPath(layout.CORE_TUN, false, sizes, 1, owner);
+  const tunnel = owner.tunnel();
+  owner.session(tunnel, 0x100, mapped(100, 64, 0, 9));
+  const bundle = new TestBundle(owner, tunnel, { links: 1, ownerShard: 0 });
+  bundle.up(mapped(100, 64, 0, 9));
+  const down = ipv4([203, 0, 113, 2], [100, 64, 0, 9], new Uint8Array(50));
+  other.down(down);
+  bundle.end();
+  owner.wasm.transmitReset();
+  owner.wasm.peerTake(1, 16);
+  const [sent] = owner.sent();
+  assert.equal(toHex(sent!.octets.subarray(6, 8)), '1100');
+  assert.equal(toHex(sent!.octets.subarray(12)), toHex(down));
+});
 test('a full ring drops by reason; what is stale is dropped by the owner', () => {
   const { owner, other, bundle } = pair();
   for (let n = 0; n < 4000; n++) other.up(bundle.datagram(1, true, true, n, packet(n)));
