@@ -1,5 +1,7 @@
-// npm run -s captures -- FILE.pcap…: decodes each and compares with FILE.expected.json beside it.
+// npm run -s captures -- FILE.pcap…: decodes each and compares with FILE.expected.json beside it; NAME.inner.pcap is what
+// Linux made of the fragments of NAME.pcap: the path must make the same of them.
 import { compareCapture } from '../decode/compare.ts';
+import { compareInner } from './inner.ts';
 
 let passed = 0;
 let failed = 0;
@@ -10,7 +12,7 @@ if (files.length === 0) {
 }
 for (const file of files) {
   try {
-    const { passed: good, failures } = compareCapture(file);
+    const { passed: good, failures } = file.endsWith('.inner.pcap') ? compareInner(file) : compareCapture(file);
     passed += good;
     failed += failures.length;
     for (const failure of failures) console.log(`${file}: ${failure}`);
