@@ -1,7 +1,7 @@
 // A RADIUS server in this process: accepts everybody after a delay, or nobody ever.
 import dgram from 'node:dgram';
 import { once } from 'node:events';
-import { buildReply, Code, type Packet, parsePacket } from '../../src/radius/packet.ts';
+import { type Attribute, buildReply, Code, type Packet, parsePacket } from '../../src/radius/packet.ts';
 
 export class SlowRadius {
   readonly #socket = dgram.createSocket({ type: 'udp4', recvBufferSize: 8 << 20 });
@@ -10,6 +10,8 @@ export class SlowRadius {
   answers = 0;
   /** Milliseconds until an answer; Infinity: never. */
   delayMs: number;
+  /** Attributes of an Access-Accept. */
+  accept: Attribute[] = [];
 
   private constructor(delayMs: number) {
     this.delayMs = delayMs;
@@ -26,7 +28,7 @@ export class SlowRadius {
           access ? Code.AccessAccept : Code.AccountingResponse,
           request.identifier,
           request.authenticator,
-          [],
+          access ? server.accept : [],
           Buffer.from(server.secret),
           access,
         )!;
