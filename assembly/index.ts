@@ -24,6 +24,7 @@ export { uringAttach, uringWrites, uringProbe, uringCancel, uringFailed, uringFa
 export { coreReadSlot, coreReadDone, downstreamRuns } from "./path/split";
 export { conforms } from "./path/police";
 export { CLAMP_OFF, CLAMP_AUTO, mssOptions } from "./path/mss";
+export { shapeInit, shapeTick, shapeWaiting } from "./path/shape";
 export { trap } from "./path/hook";
 export { ringDoorbell, puntOptions } from "./path/punt";
 export { trafficOptions, trafficClock, trafficSend } from "./path/traffic";

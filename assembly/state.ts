@@ -2,7 +2,7 @@
 // so each thread has its own; the memory is shared.
 import {
   MEMORY_HEADER, MEMORY_MAGIC, MEMORY_LAYOUT, HEADER_MAGIC, HEADER_LAYOUT, HEADER_SHARDS, HEADER_DIRECTORY, DIRECTORY_ENTRY_SIZE,
-  PART_TUNNELS, PART_TUNNEL_INDEX, PART_SESSIONS, PART_SESSION_COUNTERS, PART_SESSION_INDEX, PART_ADDRESSES, PART_STACK, PART_SHAPERS,
+  PART_TUNNELS, PART_TUNNEL_INDEX, PART_SESSIONS, PART_SESSION_COUNTERS, PART_SESSION_INDEX, PART_ADDRESSES, PART_STACK, PART_SHAPERS, PART_SHAPE,
   PART_SHARD_COUNTERS, PART_CONTROL, PART_SHARD_CONTROL, PART_RX, PART_TX, PART_CORE, PART_RING_PUNT, PART_RING_INJECT,
   PART_RING_ACCESS_IN, PART_RING_ACCESS_OUT, PART_RING_CORE_IN, PART_RING_CORE_OUT, PART_BUNDLES, PART_FRAGMENTS,
 } from "./layout/memory";
@@ -28,6 +28,7 @@ export let addresses: u32 = 0;
 export let addressesMask: u32 = 0;
 export let stack: u32 = 0;
 export let shapers: u32 = 0;
+export let shape: u32 = 0;
 export let bundles: u32 = 0;
 export let bundlesMax: u32 = 0;
 /** All pools; this shard's slots are numbers `fragmentFirst` to `fragmentFirst + fragmentCount - 1`, counted from 1. */
@@ -93,6 +94,7 @@ export function attach(processBase: u64, index: u32): u32 {
   rx = perShard(PART_RX, index);
   tx = perShard(PART_TX, index);
   core = perShard(PART_CORE, index);
+  shape = perShard(PART_SHAPE, index);
   ringPunt = perShard(PART_RING_PUNT, index);
   ringInject = perShard(PART_RING_INJECT, index);
   ringAccessIn = perShard(PART_RING_ACCESS_IN, index);

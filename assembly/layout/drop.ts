@@ -49,6 +49,7 @@ export const DROP_PEER_RING: u32 = 52;
 /** More than the session's rate, from the client and towards it. */
 export const DROP_POLICED_UP: u32 = 56;
 export const DROP_POLICED_DOWN: u32 = 57;
+export const DROP_SHAPE_POOL: u32 = 58;
 // Indexes up to 63 are reasons, those from 64 on totals.
 
 // Totals, after the drops in the same block.

@@ -68,6 +68,8 @@ export const PART_RING_PEER: u32 = 28;
 export const PART_URING: u32 = 29;
 /** State of the traffic generator, one record a session. */
 export const PART_TRAFFIC: u32 = 30;
+/** Packets that wait for their turn, of a shard (path/shape.ts). */
+export const PART_SHAPE: u32 = 31;
 export const PARTS: u32 = 32;
 
 /** Alignment of every part. */
@@ -248,3 +250,13 @@ export const URING_RINGS: u32 = 0x10000;
 /** struct io_uring_params. */
 export const URING_PARAMS: u32 = 0x1f000;
 export const URING_SIZE: u32 = 0x20000;
+
+// Shaping (PART_SHAPE): a wheel of places, one a millisecond, { first slot u32, last u32 } each, then slots.
+export const SHAPE_PLACES: u32 = 1024;
+/** Longest wait, in milliseconds: less than a turn of the wheel. */
+export const SHAPE_WAIT_MAX: u32 = 1000;
+export const SHAPE_SLOTS_AT: u32 = 0x2000;
+export const SHAPE_SLOTS: u32 = 4096;
+export const SHAPE_SLOT_SIZE: u32 = 2048;
+export const SHAPE_PAYLOAD: u32 = 96;
+export const SHAPE_SIZE: u32 = 0x2000 + 4096 * 2048;

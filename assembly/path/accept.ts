@@ -5,9 +5,10 @@ import { encapPacket } from "./encap";
 import { transmitSlot } from "./transmit";
 import { mpPacket } from "../mp/send";
 import { findAddress, MAPPED_LOW } from "../table/addresses";
-import { sessions } from "../state";
+import { sessions, shape } from "../state";
 import { deliverOwn } from "./icmp";
 import { conforms } from "./police";
+import { queues, shapePacket } from "./shape";
 import { clampMss } from "./mss";
 import { DROP_NO_ROUTE, DROP_CORE_IP, DROP_TOO_BIG, DROP_FRAGMENTS, DROP_NOT_UP, DROP_POLICED_DOWN, TOTAL_ACCEPTED, TOTAL_ACCEPTED_OCTETS, TOTAL_FRAGMENTED } from "../layout/drop";
 import { SESSION_ROW_SIZE, SESSION_PEER_MRU, SESSION_SHAPER_DOWN, SESSION_ACTION, ACTION_DELIVER, ACTION_MULTILINK } from "../layout/session";
@@ -53,7 +54,17 @@ export function sendPacket(session: u32, ptr: u32, len: u32): void {
   const action = load<u32>(session + SESSION_ACTION);
   if (action != ACTION_DELIVER && action != ACTION_MULTILINK) return dropTx(DROP_NOT_UP, session);
   const policer = load<u32>(session + SESSION_SHAPER_DOWN);
-  if (policer && !conforms(policer, len)) return dropTx(DROP_POLICED_DOWN, session);
+  if (policer) {
+    if (shape != 0 && queues(policer)) {
+      if (!shapePacket(policer, session, ptr, len)) return;
+    } else if (!conforms(policer, len)) return dropTx(DROP_POLICED_DOWN, session);
+  }
+  sendConforming(session, ptr, len);
+}
+/** The same, once its rate lets it pass. */
+export function sendConforming(session: u32, ptr: u32, len: u32): void {
+  const action = load<u32>(session + SESSION_ACTION);
+  if (action != ACTION_DELIVER && action != ACTION_MULTILINK) return dropTx(DROP_NOT_UP, session);
   clampMss(session, ptr, len);
   const mru = load<u32>(session + SESSION_PEER_MRU);
   if (len > mru) return sendTooBig(session, ptr, len, mru);

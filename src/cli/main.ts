@@ -79,6 +79,12 @@ program
   .option('--no-uring', 'write to the TUN device by write calls (without io_uring)')
   .option('--log-directory <path>', "log and trace files ('traceoptions', 'syslog host local')")
   .option('--clamp-mss [octets]', "lower TCP's MSS to this, or to what the client's MRU takes", integer(64, 65495))
+  .option(
+    '--queue <ms>',
+    "let what exceeds a session's rate towards its client wait so long; 0: drop it",
+    integer(0, 1000),
+    0,
+  )
   .option('--verbose', 'log details as well')
   .action(async (file: string, options) => (await import('./run.ts')).run(file, options));
 

@@ -40,6 +40,7 @@ interface RunOptions {
   uso: boolean;
   uring: boolean;
   clampMss?: number | true;
+  queue: number;
   verbose?: boolean;
 }
 
@@ -138,6 +139,7 @@ export async function run(file: string, options: RunOptions): Promise<void> {
   const server = new Lns(config, {
     ...options,
     clampMss: options.clampMss === true ? 'auto' : options.clampMss,
+    queueMs: options.queue,
     rungs: options,
     log,
     logDirectory: options.logDirectory ?? defaultLogDirectory(),

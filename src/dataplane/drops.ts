@@ -49,6 +49,7 @@ export const DROPS: Record<DropName, readonly [counter: string, text: string]> =
   DROP_MP_GONE: ['mp-gone', 'the bundle ended'],
   DROP_PEER_RING: ['peer-ring', "the ring to the bundle's owner shard is full"],
   DROP_POLICED_UP: ['policed-up', "more than the session's rate, from the client"],
+  DROP_SHAPE_POOL: ['shape-pool', 'no room for another packet that waits for its turn'],
   DROP_POLICED_DOWN: ['policed-down', "more than the session's rate, towards the client"],
 };
 

@@ -56,6 +56,9 @@ export interface PathExports {
   coreReadSlot(): number;
   coreReadDone(octets: number): void;
   downstreamRuns(from: number): number;
+  shapeInit(): void;
+  shapeTick(): number;
+  shapeWaiting(): number;
   trap(): void;
   ringDoorbell(): void;
   puntOptions(most: number): void;

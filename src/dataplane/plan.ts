@@ -20,6 +20,8 @@ export interface MemorySizes {
   coreRingOctets: number;
   /** Buffers for packets read from the core side, and received by system call. */
   ports: boolean;
+  /** Room for packets that wait for their turn, 8 MiB a shard. Default: none. */
+  shaping?: boolean;
   /** Records of the traffic generator. */
   traffic: boolean;
   /** Datagrams that the generator's impairments may hold back, in each shard. Default 0. */
@@ -102,6 +104,7 @@ export function planMemory(sizes: MemorySizes): MemoryPlan {
   addRings(layout.PART_RING_CORE_IN, shards, sizes.coreRingOctets);
   addRings(layout.PART_RING_CORE_OUT, shards, sizes.coreRingOctets);
   if (bundles > 0 && shards > 1) addRings(layout.PART_RING_PEER, shards * shards, PEER_RING_OCTETS);
+  if (sizes.shaping === true) add(layout.PART_SHAPE, shards, layout.SHAPE_SIZE);
   if (sizes.traffic)
     add(
       layout.PART_TRAFFIC,

@@ -414,9 +414,11 @@ export class Tables {
    * burst is spent is dropped. It holds until `sessionDown`, may change at any time, and begins with a full bucket.
    * @param bps bits a second of IP packets; 0 takes the limit away
    * @param burstOctets octets that may go at once; at least POLICER_BURST_MIN count, so that any packet can pass
+   * @param queueMs towards the client, where the memory has room for it: what exceeds the rate waits up to so long,
+   *   SHAPE_WAIT_MAX at most, before it is dropped
    * @returns false where the table is full, and the session has no limit
    */
-  setPolicer(row: number, direction: 'up' | 'down', bps: number, burstOctets: number): boolean {
+  setPolicer(row: number, direction: 'up' | 'down', bps: number, burstOctets: number, queueMs = 0): boolean {
     const field =
       (this.#sessionAt(row) + (direction === 'up' ? layout.SESSION_SHAPER_UP : layout.SESSION_SHAPER_DOWN)) >>> 2;
     const before = this.#words[field]!;
@@ -429,6 +431,10 @@ export class Tables {
       const burst = Math.max(burstOctets, POLICER_BURST_MIN);
       this.#longs[(at + layout.SHAPER_COST) >>> 3] = BigInt(Math.max(1, Math.round(ticks * 65536)));
       this.#longs[(at + layout.SHAPER_BURST) >>> 3] = BigInt(Math.round(ticks * burst));
+      if (direction === 'down')
+        this.#longs[(at + layout.SHAPER_QUEUE) >>> 3] = BigInt(
+          Math.round((Math.min(queueMs, layout.SHAPE_WAIT_MAX) * Number(layout.CLOCK_HZ)) / 1000),
+        );
     }
     Atomics.store(this.#words, field, policer);
     if (before !== 0) this.#retire('policer', before);

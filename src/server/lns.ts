@@ -58,6 +58,8 @@ export interface LnsOptions {
   readonly picBootMs?: number;
   /** Lower the Maximum Segment Size of TCP connections to this and to the client's MRU less 40; 'auto': to that alone. */
   readonly clampMss?: number | 'auto' | undefined;
+  /** What exceeds a session's rate towards its client waits up to this long; 0, the default: it is dropped. */
+  readonly queueMs?: number;
   /** Where log and trace files go; none are written where there is none. */
   readonly logDirectory?: string | null;
   /** Who judges users; the configuration's own clients by default. */
@@ -178,6 +180,7 @@ export class Lns {
       config,
       rows: (options.sessions ?? SESSIONS_MAX) + (options.bundles ?? Math.min(65_535, options.sessions ?? 65_535)),
       plane: () => this.plane,
+      queueMs: options.queueMs ?? 0,
       multilink: options.multilink ?? {},
       aaa: options.aaa ?? this.aaa.users,
       accounting: this.aaa.accounting,
@@ -250,6 +253,7 @@ export class Lns {
         vnetHdr: this.rungs.has('vnetHdr'),
         uso: this.rungs.has('uso'),
         uring: this.rungs.has('uring'),
+        shaping: (this.options.queueMs ?? 0) > 0,
         clampMss: this.options.clampMss === 'auto' ? CLAMP_AUTO : (this.options.clampMss ?? CLAMP_OFF),
         events: {
           frame: (row, frame) =>

@@ -43,6 +43,8 @@ export interface PlaneOptions {
   readonly uring?: boolean;
   /** As ShardTask says; off by default. */
   readonly clampMss?: number;
+  /** Room for packets that wait for their turn (`Tables.setPolicer` with queueMs). */
+  readonly shaping?: boolean;
   readonly events: PlaneEvents;
 }
 
@@ -163,6 +165,7 @@ export class Plane {
       accessRingOctets: portable ? 1 << 22 : 1 << 18,
       coreRingOctets: 0,
       ports: true,
+      shaping: options.shaping === true,
       traffic: options.traffic !== null,
       held: options.traffic !== null && options.traffic.impair !== null ? HELD_SLOTS : 0,
     });
@@ -246,6 +249,7 @@ export class Plane {
       uso: this.#options.uso === true,
       uring: this.#options.uring === true,
       clampMss: this.#options.clampMss ?? layout.CLAMP_OFF,
+      shaping: this.#options.shaping === true,
       traffic,
     };
     const run = this.#pool.run(task) as Promise<ShardReport>;

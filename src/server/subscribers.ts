@@ -31,6 +31,8 @@ export interface SubscribersOptions {
   readonly rows: number;
   readonly config: LnsConfig;
   readonly plane: () => Plane;
+  /** How long what exceeds a rate towards the client may wait. */
+  readonly queueMs: number;
   readonly multilink: { readonly mrru?: number; readonly shortSequence?: boolean };
   readonly aaa: Aaa;
   readonly accounting: Accounting;
@@ -423,7 +425,7 @@ export class Subscribers {
       ['up', end.attributes?.rateUp],
       ['down', end.attributes?.rateDown],
     ] as const)
-      if (rate && !this.#tables.setPolicer(end.carrier, direction, rate.bps, rate.burstOctets))
+      if (rate && !this.#tables.setPolicer(end.carrier, direction, rate.bps, rate.burstOctets, this.#options.queueMs))
         this.#options.log('warning', 'policer-table-full', { ...end.logFields, user: end.userName });
   }
   /** Another rate, or another limit, for a session that is up; nothing else of it is touched. */

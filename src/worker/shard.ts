@@ -49,6 +49,8 @@ export interface ShardTask {
   readonly uring: boolean;
   /** Most octets of a TCP segment: CLAMP_OFF, CLAMP_AUTO (what the client's MRU takes), or their number. */
   readonly clampMss: number;
+  /** Packets may wait for their turn. */
+  readonly shaping: boolean;
   readonly traffic: TrafficSetup | null;
 }
 
@@ -149,6 +151,7 @@ class Shard {
     this.#wasm.transmitOptions(task.segmentation ? runs : layout.RUNS_NONE, task.sockets.length === 0 ? 1 : 0);
     if (task.sockets.length > 0) this.#wasm.receivePrepare(task.gro ? 1 : 0);
     this.#wasm.mssOptions(task.clampMss);
+    if (task.shaping) this.#wasm.shapeInit();
     if (task.vnetHdr) this.#wasm.offloadOptions(1, task.uso ? 1 : 0);
     if (task.traffic !== null)
       this.#wasm.trafficOptions(
@@ -231,6 +234,10 @@ class Shard {
         this.#setTime();
         wasm.epochEnter();
         if (this.#task.traffic !== null) wasm.trafficClock(BigInt(Math.round(performance.now() * 1000)));
+        if (this.#task.shaping) {
+          while (wasm.shapeTick() === 0) this.#flush();
+          this.#flush();
+        }
         busy = this.#takeRings();
         const groups = this.#task.sockets.length / 2;
         // Control frames first: they have a socket of their own, so that no flood of data keeps them out.
@@ -247,6 +254,7 @@ class Shard {
         tick = wasm.mpTick();
         if (tick !== 0) this.#flush();
         if (tick < 0) busy = true;
+        if (this.#task.shaping && wasm.shapeWaiting() > 0) tick = 1;
         if (impaired) {
           const held = wasm.impairTick();
           this.#flush();
