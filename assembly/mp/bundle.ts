@@ -1,5 +1,5 @@
 // Membership and time of the bundles that this shard owns, and what a successor of a shard does first.
-import { bundles, bundlesMax, sessions, shard, shardControl, fragmentFirst, fragmentCount, now } from "../state";
+import { bundles, bundlesMax, shard, shardControl, fragmentFirst, fragmentCount, now } from "../state";
 import { drop } from "../path/count";
 import { transmitRoom } from "../path/transmit";
 import { mpSettle, mpForget, mpExpire, mpStalled } from "./receive";
@@ -66,7 +66,10 @@ export function mpTick(): i32 {
     mpSettle(bundle);
     for (let n: u32 = 0; n < BUNDLE_WINDOW && transmitRoom() && mpExpire(bundle); n++) mpSettle(bundle);
     waitingUpdate(bundle, false);
-    if (!transmitRoom()) return -1;
+    if (!transmitRoom()) {
+      lastTick = now - MP_TICK;
+      return -1;
+    }
   }
   return firstWaiting() ? MP_TICK : 0;
 }

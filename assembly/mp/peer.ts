@@ -25,30 +25,29 @@ export function peerWaits(from: u32): bool {
   const ring = ringOf(from, shard);
   return load<u32>(ring + RING_HEAD) != atomic.load<u32>(ring + RING_TAIL);
 }
+/** Writes a record for shard `owner`, `len` octets of it `from` on behind `room` of headroom. @returns false where its ring is full */
+function handOver(owner: u32, kind: u32, row: u32, generation: u32, aux: u32, room: u32, from: u32, len: u32): bool {
+  if (partCount(PART_RING_PEER) == 0) return false;
+  const ring = ringOf(shard, owner);
+  const size = ringSize(PART_RING_PEER);
+  const payload = ringReserve(ring, size, kind, room + len, row, generation, aux);
+  if (!payload) return false;
+  memory.copy(payload + room, from, len);
+  ringCommit(ring, size, payload);
+  count(TOTAL_PEER_SENT, 1);
+  written |= <u64>1 << owner;
+  return true;
+}
 /** Hands a fragment, from its multilink header on, to its bundle's owner. */
 export function peerFragment(owner: u32, row: u32, bundle: u32, link: u32, session: u32, ptr: u32, len: u32): void {
-  if (partCount(PART_RING_PEER) == 0) return dropRx(DROP_PEER_RING, session);
-  const ring = ringOf(shard, owner);
-  const size = ringSize(PART_RING_PEER);
-  const payload = ringReserve(ring, size, RECORD_FRAGMENT, len, row, load<u32>(bundle + BUNDLE_GENERATION), link);
-  if (!payload) return dropRx(DROP_PEER_RING, session);
-  memory.copy(payload, ptr, len);
-  ringCommit(ring, size, payload);
-  count(TOTAL_PEER_SENT, 1);
-  written |= <u64>1 << owner;
+  if (!handOver(owner, RECORD_FRAGMENT, row, load<u32>(bundle + BUNDLE_GENERATION), link, 0, ptr, len)) dropRx(DROP_PEER_RING, session);
 }
+/** Room before a packet that is handed over, for the headers that go there: the record's own head is not enough. */
+const PACKET_ROOM: u32 = 32;
 /** Hands an IP packet towards a bundle to its owner. */
 export function peerPacket(owner: u32, network: u32, ptr: u32, len: u32): void {
-  if (partCount(PART_RING_PEER) == 0) return dropTx(DROP_PEER_RING, network);
-  const ring = ringOf(shard, owner);
-  const size = ringSize(PART_RING_PEER);
-  // Room for the headers that go before the packet: the record's own head is not enough.
-  const payload = ringReserve(ring, size, RECORD_PACKET, 32 + len, (network - sessions) / SESSION_ROW_SIZE, load<u32>(network + SESSION_GENERATION), 0);
-  if (!payload) return dropTx(DROP_PEER_RING, network);
-  memory.copy(payload + 32, ptr, len);
-  ringCommit(ring, size, payload);
-  count(TOTAL_PEER_SENT, 1);
-  written |= <u64>1 << owner;
+  const row = (network - sessions) / SESSION_ROW_SIZE;
+  if (!handOver(owner, RECORD_PACKET, row, load<u32>(network + SESSION_GENERATION), 0, PACKET_ROOM, ptr, len)) dropTx(DROP_PEER_RING, network);
 }
 /** Bits of the shards to wake, for what this one has written since the last call. */
 export function peerWake(): u64 {
@@ -77,8 +76,8 @@ export function peerTake(from: u32, most: u32): u32 {
       else mpReceive(bundle, load<u32>(record, RECORD_AUX) & 7, payload, payload + octets);
     } else {
       const network = sessions + row * SESSION_ROW_SIZE;
-      if (row == 0 || row >= sessionsMax || load<u32>(network + SESSION_GENERATION) != generation || load<u32>(network + SESSION_ACTION) != ACTION_MULTILINK) routePacket(payload + 32, octets - 32, 0, 0); // gone on the way
-      else mpPacket(network, payload + 32, octets - 32);
+      if (row == 0 || row >= sessionsMax || load<u32>(network + SESSION_GENERATION) != generation || load<u32>(network + SESSION_ACTION) != ACTION_MULTILINK) routePacket(payload + PACKET_ROOM, octets - PACKET_ROOM, 0, 0); // gone on the way
+      else mpPacket(network, payload + PACKET_ROOM, octets - PACKET_ROOM);
     }
   }
   store<u32>(shardControl + SHARD_PEER_CURSORS + (from << 2), cursor);

@@ -72,8 +72,9 @@ export function mpReceive(bundle: u32, link: u32, ptr: u32, end: u32): void {
     store<u32>(bundle + BUNDLE_LATE_RUN, 0);
     if (<u32>ahead > load<u32>(bundle + BUNDLE_LARGEST_DIFFERENCE)) store<u32>(bundle + BUNDLE_LARGEST_DIFFERENCE, <u32>ahead);
     if (<u32>ahead >= BUNDLE_WINDOW) makeRoom(bundle, sequence);
-    // Where the lists of the batch were full, the expected fragment may stand in the window.
-    if (sequence == load<u32>(bundle + BUNDLE_EXPECTED) && !(stalled && load<u32>(windowAt(bundle, sequence)) != 0)) consume(bundle, flags, ptr, end - ptr, 0);
+    // Where the lists of a batch were full, the expected fragment stands in the window.
+    const here = sequence == load<u32>(bundle + BUNDLE_EXPECTED) && (load<u32>(bundle + BUNDLE_QUEUED) == 0 || load<u32>(windowAt(bundle, sequence)) == 0);
+    if (here) consume(bundle, flags, ptr, end - ptr, 0);
     else keep(bundle, sequence, flags, ptr, end - ptr);
   }
   advance(bundle);

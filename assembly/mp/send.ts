@@ -1,6 +1,6 @@
 // Fragmentation (RFC 1990 section 3), by the bundle's owner shard alone: each link must carry strictly increasing
 // numbers (section 4.1).
-import { sessions, shard, now, bundlesMax } from "../state";
+import { sessions, shard, now } from "../state";
 import { setBe16 } from "../path/octets";
 import { count, countTx, dropTx } from "../path/count";
 import { encapPacket } from "../path/encap";
@@ -12,7 +12,7 @@ import { bundleAt } from "./waiting";
 import { DROP_NOT_UP, DROP_FRAGMENTS, TOTAL_MP_TX_FRAGMENTS, TOTAL_MP_TX_PACKETS } from "../layout/drop";
 import { SESSION_ROW_SIZE, SESSION_GENERATION, SESSION_FLAGS, SESSION_TAPPED, SESSION_ACTION, SESSION_TARGET, SESSION_ROUTING_INSTANCE, ACTION_BUNDLE } from "../layout/session";
 import {
-  BUNDLE_ROW_SIZE, BUNDLE_OWNER_SHARD, BUNDLE_FLAGS, BUNDLE_TX_SHORT, BUNDLE_FRAGMENT_THRESHOLD, BUNDLE_LINKS, BUNDLE_NEXT_SEQUENCE, BUNDLE_MRU, BUNDLE_TX_FRAGMENTS, BUNDLE_TX_PACKETS,
+  BUNDLE_OWNER_SHARD, BUNDLE_FLAGS, BUNDLE_TX_SHORT, BUNDLE_FRAGMENT_THRESHOLD, BUNDLE_LINKS, BUNDLE_NEXT_SEQUENCE, BUNDLE_MRU, BUNDLE_TX_FRAGMENTS, BUNDLE_TX_PACKETS,
   BUNDLE_LINK_STATES, LINK_SIZE, LINK_SESSION, LINK_GENERATION, LINK_NS_PER_256, LINK_MRU, LINK_BUSY_UNTIL, LINK_LAST_HEARD, LINK_GRACE, BUNDLE_HEARD, MP_BEGIN, MP_END,
 } from "../layout/bundle";
 

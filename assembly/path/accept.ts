@@ -36,35 +36,41 @@ export function acceptPacket(ptr: u32, len: u32, instance: u32): void {
 export function routePacket(ptr: u32, len: u32, instance: u32, before: u32): void {
   const entry = findAddress(instance, 0, <u64>load<u32>(ptr + 16) << 32 | MAPPED_LOW);
   if (!entry) return drop(DROP_NO_ROUTE);
-  let carrier = atomic.load<u32>(entry + ADDRESS_CARRIER);
+  const carrier = atomic.load<u32>(entry + ADDRESS_CARRIER);
   if (!carrier) return drop(DROP_NO_ROUTE);
-  if (carrier == before) return dropTx(DROP_NOT_UP, sessions + carrier * SESSION_ROW_SIZE);
+  const session = sessions + carrier * SESSION_ROW_SIZE;
+  if (carrier == before) return dropTx(DROP_NOT_UP, session);
+  const action = load<u32>(session + SESSION_ACTION);
+  if (sends(action)) return sendOpen(session, action, ptr, len);
   // A carrier that goes down is switched first and closed then: whoever finds it closed looks once more.
-  if (!open(carrier)) carrier = atomic.load<u32>(entry + ADDRESS_CARRIER);
-  if (!carrier) return drop(DROP_NO_ROUTE);
-  sendPacket(sessions + carrier * SESSION_ROW_SIZE, ptr, len);
+  const next = atomic.load<u32>(entry + ADDRESS_CARRIER);
+  if (!next) return drop(DROP_NO_ROUTE);
+  sendPacket(sessions + next * SESSION_ROW_SIZE, ptr, len);
 }
 // @ts-ignore: decorator
-@inline function open(row: u32): bool {
-  const action = load<u32>(sessions + row * SESSION_ROW_SIZE + SESSION_ACTION);
-  return action == ACTION_DELIVER || action == ACTION_MULTILINK;
-}
+@inline function sends(action: u32): bool { return action == ACTION_DELIVER || action == ACTION_MULTILINK; }
 /** Sends an IPv4 packet to a session or bundle, in IP fragments where it exceeds the client's MRU or MRRU. */
 export function sendPacket(session: u32, ptr: u32, len: u32): void {
   const action = load<u32>(session + SESSION_ACTION);
-  if (action != ACTION_DELIVER && action != ACTION_MULTILINK) return dropTx(DROP_NOT_UP, session);
+  if (sends(action)) sendOpen(session, action, ptr, len);
+  else dropTx(DROP_NOT_UP, session);
+}
+function sendOpen(session: u32, action: u32, ptr: u32, len: u32): void {
   const policer = load<u32>(session + SESSION_SHAPER_DOWN);
   if (policer) {
     if (shape != 0 && queues(policer)) {
       if (!shapePacket(policer, session, ptr, len)) return;
     } else if (!conforms(policer, len)) return dropTx(DROP_POLICED_DOWN, session);
   }
-  sendConforming(session, ptr, len);
+  sendFitting(session, action, ptr, len);
 }
-/** The same, once its rate lets it pass. */
+/** As `sendPacket`, for a packet that has waited for its rate to let it pass. */
 export function sendConforming(session: u32, ptr: u32, len: u32): void {
   const action = load<u32>(session + SESSION_ACTION);
-  if (action != ACTION_DELIVER && action != ACTION_MULTILINK) return dropTx(DROP_NOT_UP, session);
+  if (sends(action)) sendFitting(session, action, ptr, len);
+  else dropTx(DROP_NOT_UP, session);
+}
+function sendFitting(session: u32, action: u32, ptr: u32, len: u32): void {
   clampMss(session, ptr, len);
   const mru = load<u32>(session + SESSION_PEER_MRU);
   if (len > mru) return sendTooBig(session, ptr, len, mru);

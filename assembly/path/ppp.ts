@@ -1,16 +1,17 @@
 // The PPP frame of a session (RFC 1661 section 2, with the compressions of sections 6.5 and 6.6).
 import { be16, setBe16 } from "./octets";
 import { dropRx, count } from "./count";
+import { behindAddress, protocolField } from "./protocol";
 import { puntFrame } from "./punt";
 import { echoReply } from "./keepalive";
 import { transmitSlot } from "./transmit";
 import { encapFrame } from "./encap";
 import { deliverIpv4 } from "./deliver";
-import { mpFrame } from "../mp/frame";
+import { mpIpv4 } from "../mp/frame";
 import { mpArrived } from "../mp/receive";
 import { bundleAt } from "../mp/waiting";
 import { shard } from "../state";
-import { DROP_PPP_EMPTY, DROP_PPP_PROTOCOL, DROP_NOT_UP, DROP_ACTION, TOTAL_ECHO_REPLIES } from "../layout/drop";
+import { DROP_NOT_UP, DROP_ACTION, TOTAL_ECHO_REPLIES } from "../layout/drop";
 import { SESSION_ACTION, SESSION_FLAGS, SESSION_LCP_OPENED, SESSION_LOCAL_MAGIC, SESSION_SEND_NS, SESSION_OWNER_SHARD, ACTION_DELIVER, ACTION_DROP, ACTION_BUNDLE } from "../layout/session";
 import { TX_SLOT_SIZE, HEADROOM } from "../layout/memory";
 
@@ -20,27 +21,23 @@ const PROTOCOL_LCP: u32 = 0xc021;
 const LCP_ECHO_REQUEST: u32 = 9;
 const LCP_ECHO_REPLY: u8 = 10;
 
-/** Takes the frame from `ptr` to `end` of a session. Address and Control fields may be left out at any time: they are told by their value. */
+/** Takes the frame from `ptr` to `end` of a session. */
 export function pppFrame(session: u32, ptr: u32, end: u32): void {
-  if (end >= ptr + 2 && load<u16>(ptr) == 0x03ff) ptr += 2;
-  if (ptr >= end) return dropRx(DROP_PPP_EMPTY, session);
-  let protocol = <u32>load<u8>(ptr);
-  let size: u32 = 1;
-  if (!(protocol & 1)) {
-    if (end < ptr + 2) return dropRx(DROP_PPP_PROTOCOL, session);
-    protocol = be16(ptr); // an even one is no protocol (RFC 1661 section 2): the main thread rejects it
-    size = 2;
-  }
+  ptr = behindAddress(ptr, end);
+  const field = protocolField(session, ptr, end);
+  if (!field) return;
+  const protocol = field >>> 8;
+  const size = field & 0xff;
   // One load: the action and its target belong together.
   const work = load<u64>(session + SESSION_ACTION);
   if (protocol == PROTOCOL_IPV4) {
     if (<u32>work == ACTION_DELIVER) return deliverIpv4(session, ptr + size, end);
     // A member link may carry packets that need no order (RFC 1990 section 2); they are the bundle's.
-    if (<u32>work == ACTION_BUNDLE) return mpFrame(bundleAt(<u32>(work >>> 32)), ptr, end);
+    if (<u32>work == ACTION_BUNDLE) return mpIpv4(bundleAt(<u32>(work >>> 32)), ptr + size, end);
     return dropRx(<u32>work == ACTION_DROP ? DROP_ACTION : DROP_NOT_UP, session);
   }
   if (protocol == PROTOCOL_MULTILINK && <u32>work == ACTION_BUNDLE) return mpArrived(session, <u32>(work >>> 32), ptr + size, end);
-  if (protocol == PROTOCOL_LCP && size == 2 && (echoRequest(session, ptr + 2, end) || echoReply(session, ptr + 2, end))) return;
+  if (protocol == PROTOCOL_LCP && (echoRequest(session, ptr + 2, end) || echoReply(session, ptr + 2, end))) return;
   puntFrame(session, ptr, end - ptr);
 }
 /**

@@ -1,9 +1,8 @@
 // To the main thread: PPP control frames of sessions, control messages that reached a data socket.
 import { ringPunt, control, sessions } from "../state";
-import { partCount } from "../state";
 import { ringReserve, ringCommit } from "./ring";
 import { drop, dropRx, count, countersOf } from "./count";
-import { PART_RING_PUNT, MEMORY_HEADER, HEADER_DIRECTORY, DIRECTORY_ENTRY_SIZE, RECORD_PPP, RECORD_CONTROL, SOCKADDR_SIZE, PUNT_SESSION_MAX, CONTROL_DOORBELL, RING_DATA } from "../layout/memory";
+import { PART_RING_PUNT, MEMORY_HEADER, HEADER_DIRECTORY, DIRECTORY_ENTRY_SIZE, RECORD_PPP, RECORD_CONTROL, SOCKADDR_SIZE, PUNT_SESSION_MAX, CONTROL_DOORBELL } from "../layout/memory";
 import { DROP_PUNT_SESSION, DROP_PUNT_FULL, TOTAL_PUNTED } from "../layout/drop";
 import { SESSION_PUNT_PENDING, SESSION_GENERATION, SESSION_ROW_SIZE, COUNTER_RX_CONTROL_PACKETS, COUNTER_RX_CONTROL_OCTETS } from "../layout/session";
 

@@ -36,19 +36,3 @@ export function ringCommit(ring: u32, size: u32, payload: u32): void {
   if (record == ring + RING_DATA) tail = (tail + size - 1) & ~(size - 1); // skip the pad, if any
   atomic.store<u32>(ring + RING_TAIL, tail + load<u32>(record, RECORD_SIZE));
 }
-/** The next record, 0 where the ring is empty. Pads are passed over. */
-export function ringPeek(ring: u32, size: u32): u32 {
-  let head = load<u32>(ring + RING_HEAD);
-  if (head == atomic.load<u32>(ring + RING_TAIL)) return 0;
-  let record = ring + RING_DATA + (head & (size - 1));
-  if (load<u32>(record, RECORD_KIND) == RECORD_PAD) {
-    head += load<u32>(record, RECORD_SIZE);
-    atomic.store<u32>(ring + RING_HEAD, head);
-    record = ring + RING_DATA;
-  }
-  return record;
-}
-/** Gives the room of the record that `ringPeek` returned back to the producer. */
-export function ringRelease(ring: u32, record: u32): void {
-  atomic.store<u32>(ring + RING_HEAD, load<u32>(ring + RING_HEAD) + load<u32>(record, RECORD_SIZE));
-}

@@ -257,6 +257,63 @@ test('a packet with no room for its octets, and one over the MRRU, are refused w
     assert.deepEqual(taken(path, neighbour), [text]);
   }
 });
+test('what waits for room in the lists of a batch is not mistaken for a gap: a copy of it is a duplicate', () => {
+  const path = new TestPath(layout.CORE_EMBEDDED, false, sizes);
+  const tunnel = path.tunnel();
+  path.session(tunnel, 0x100, 8);
+  const packet = (host: number): Uint8Array =>
+    ipv4([100, 64, 0, host], [203, 0, 113, 2], new Uint8Array([0x30, 0x39, 0, 7, 0, 12, 0, 0, 1, 2, 3, 4]));
+  const framed = (host: number): Uint8Array => new Uint8Array([0x21, ...packet(host)]);
+  const [a, b] = [20, 21].map((host) => {
+    const bundle = new TestBundle(path, tunnel, { links: 1, firstSession: 0x200 + host, linkMru: 1500 });
+    bundle.up(mapped(100, 64, 0, host));
+    for (let n = 2; n <= 5; n++) {
+      // A second link that has said nothing keeps the gap open.
+      if (n === 2) bundle.join(tunnel, 0x300 + host, { speedBps: 0, peerMru: 1500, pfc: true });
+      bundle.receive(0, true, true, n, framed(host));
+    }
+    return bundle;
+  }) as [TestBundle, TestBundle];
+  /** A batch whose lists hold `messages` already. */
+  const filled = (messages: number): void => {
+    const list = path.plan.parts[layout.PART_SCRATCH]!.offset;
+    const at = path.wasm.coreSlot(0);
+    path.wasm.transmitReset();
+    for (let n = 0; n < messages; n++) {
+      path.octets.set(ipv4([203, 0, 113, 2], [100, 64, 0, 8], new Uint8Array(8)), at);
+      path.view.setUint32(list, at, true);
+      path.view.setUint32(list + 4, 28, true);
+      path.wasm.downstreamList(list, 0, 1);
+    }
+    assert.equal(path.wasm.transmitMessages(), messages);
+  };
+  const full = layout.TX_MESSAGES_MAX - 128;
+  for (const [bundle, host] of [
+    [a, 20],
+    [b, 21],
+  ] as const) {
+    bundle.receive(0, true, true, 0, framed(host));
+    filled(full);
+    const datagram = bundle.datagram(0, true, true, 1, framed(host));
+    const rx = path.block(layout.PART_RX);
+    path.octets.set(datagram, rx + layout.RX_SLOTS + layout.HEADROOM);
+    path.view.setUint32(rx + layout.RX_MESSAGES + 56, datagram.length, true);
+    assert.equal(path.wasm.upstream(0, 1, 0), 1);
+    assert.equal(bundle.waiting, 4, 'no room for what became whole behind it');
+  }
+  // Room for the four of the first bundle, and no more.
+  filled(full - 3);
+  assert.equal(path.wasm.mpTick(), -1);
+  assert.deepEqual([a.waiting, b.waiting], [0, 4]);
+  b.receive(0, true, true, 2, framed(21));
+  assert.equal(path.counter(layout.DROP_MP_DUPLICATE), 1);
+  assert.equal(b.waiting, 0);
+  path.wasm.transmitReset();
+  assert.equal(path.view.getUint32(path.block(layout.PART_SHARD_CONTROL) + layout.SHARD_FRAGMENT_USED, true), 0);
+  // What is left for want of room goes on at once, not a tick later.
+  filled(full - 3);
+  assert.equal(path.wasm.mpTick(), 0);
+});
 test('IP packets of a bundle are checked as any, whether they come fragmented, whole or past the multilink procedure', () => {
   const { path, bundle } = make();
   bundle.up(mapped(100, 64, 0, 9));
