@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { configuration } from '../server/pair.ts';
-import { needs } from '../support/needs.ts';
+import { needs, skip } from '../support/needs.ts';
 
 const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -60,7 +60,7 @@ test('[edit system login]: who connects is what the kernel says, and may do what
     cwd: root,
     encoding: 'utf8',
   });
-  if (/EACCES|Cannot find module/.test(nobody.stderr)) return t.skip('this checkout is not readable for other users');
+  if (/EACCES|Cannot find module/.test(nobody.stderr)) return skip(t, 'this checkout is not readable for other users');
   assert.match(nobody.stderr, /permission denied on/);
   assert.match(as(STRANGER, 'show version').stderr, /permission denied: no login for this user/);
   assert.match(as(VIEWER, 'show services l2tp summary').stdout, /^Tunnels: 0/);

@@ -171,7 +171,9 @@ export class Lab {
       join(run, 'run.sh'),
       `${Object.entries(variables)
         .map(([name, value]) => `export ${name}=${quote(value)}`)
-        .join('\n')}\n${readFileSync(join(here, options.script ?? 'dial.sh'), 'utf8')}`,
+        .join(
+          '\n',
+        )}\n${['guest.sh', options.script ?? 'dial.sh'].map((name) => readFileSync(join(here, name), 'utf8')).join('')}`,
     );
     const child = spawn(
       'ip',

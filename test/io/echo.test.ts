@@ -20,10 +20,8 @@ test('RFC 792: an Echo Request sums to zero, its answer is told by address, iden
 });
 
 test('the kernel carries it there and back; what nobody answers is null after its time', async (t) => {
-  if (!needs(t, 'root')) return;
-  const ffi = openFfi();
-  if (ffi === null) return t.skip('needs the FFI module');
-  const echo = new KernelEcho(ffi);
+  if (!needs(t, 'root', 'ffi')) return;
+  const echo = new KernelEcho(openFfi()!);
   const answer = await echo.echo('127.0.0.1', 3, 56, 1000);
   assert.ok(answer !== null && answer.ms < 1000);
   assert.equal(answer.ttl, 64);

@@ -17,11 +17,7 @@ import {
 } from '../../src/wire/address.ts';
 import { needs } from '../support/needs.ts';
 
-const ffiOf = (t: TestContext): Ffi | null => {
-  const ffi = openFfi();
-  if (ffi === null) t.skip('needs Linux and koffi');
-  return ffi;
-};
+const ffiOf = (t: TestContext): Ffi | null => (needs(t, 'ffi') ? openFfi() : null);
 function drain(ffi: Ffi, fd: number): number[] {
   const buffer: Uint8Array = new Uint8Array(2048);
   const lengths: number[] = [];
@@ -124,7 +120,7 @@ test('an address in use is said to be in use', async (t) => {
 });
 
 test('a TUN device comes up with its addresses and routes in bulk, and goes away without a trace', (t) => {
-  if (!needs(t, 'root', 'ip')) return;
+  if (!needs(t, 'root', 'ffi', 'ip')) return;
   const ffi = openFfi()!;
   const tun = Tun.open(ffi, { name: 'lnstest%d', queues: 2, mtu: 1400, addresses: ['198.18.255.1'] });
   const ip = (...args: string[]): string => execFileSync('ip', args, { encoding: 'utf8' });

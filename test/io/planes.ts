@@ -4,6 +4,7 @@ import { type Ffi, openFfi } from '../../src/io/ffi.ts';
 import { openSocketGroup, type SocketGroup } from '../../src/io/udp.ts';
 import { Plane, type PlaneOptions } from '../../src/server/plane.ts';
 import { encodeSockaddr, type PeerAddress, parseIpv4 } from '../../src/wire/address.ts';
+import { skip } from '../support/needs.ts';
 import { mapped } from '../support/path.ts';
 
 export interface Control {
@@ -29,7 +30,7 @@ export class Bench {
   ): Promise<Bench | null> {
     const ffi = openFfi();
     if (ffi === null) {
-      t.skip('needs Linux and koffi');
+      skip(t, 'needs Linux and koffi');
       return null;
     }
     const { shards } = options;

@@ -38,7 +38,7 @@ export class Spaces {
 
   /** null where the test is skipped. */
   static async open(t: TestContext, options: SpacesOptions): Promise<Spaces | null> {
-    if (!needs(t, 'root', 'ip')) return null;
+    if (!needs(t, 'root', 'ffi', 'ip')) return null;
     const shards = options.shards ?? 1;
     const side = async (which: number): Promise<Side> => {
       const space = `lns${process.pid}-${++made}`;

@@ -5,7 +5,7 @@ import * as layout from '../../src/generated/layout.ts';
 import { openFfi } from '../../src/io/ffi.ts';
 import { Tun } from '../../src/io/tun.ts';
 import { Uring } from '../../src/io/uring.ts';
-import { needs } from '../support/needs.ts';
+import { needs, skip } from '../support/needs.ts';
 import { TestPath } from '../support/path.ts';
 import { until } from './planes.ts';
 import { Spaces, type SpacesOptions } from './spaces.ts';
@@ -107,10 +107,7 @@ for (const uring of [true, false])
 
 test('io_uring on what cannot be written to is refused at the start, with the reason', (t) => {
   const ffi = openFfi();
-  if (ffi === null) {
-    t.skip('needs Linux and koffi');
-    return;
-  }
+  if (ffi === null) return skip(t, 'needs Linux and koffi');
   const path = new TestPath();
   const base = ffi.addressOf(new Uint8Array(path.memory.buffer));
   path.wasm.attach(BigInt(base), 0);
@@ -119,7 +116,7 @@ test('io_uring on what cannot be written to is refused at the start, with the re
 });
 
 test('a device without super-packets is opened where they are not wanted, and says what it has', (t) => {
-  if (!needs(t, 'root')) return;
+  if (!needs(t, 'root', 'ffi')) return;
   for (const vnetHdr of [true, false]) {
     const tun = Tun.open(openFfi()!, { name: 'lnsv%d', queues: 2, mtu: 1500, addresses: [], vnetHdr, uso: vnetHdr });
     tun.close();

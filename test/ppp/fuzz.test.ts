@@ -3,19 +3,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { PppSession } from '../../src/ppp/session.ts';
-import type { AddressAssignment, AuthMethod, MultilinkOptions, PppAction, PppOptions } from '../../src/ppp/types.ts';
+import type { AuthMethod, MultilinkOptions, PppAction, PppOptions } from '../../src/ppp/types.ts';
 import { be16, buildFrame, PPP_CHAP, PPP_IPCP, PPP_LCP, PPP_PAP } from '../../src/wire/ppp.ts';
 import { SeededRandom } from '../../src/wire/random.ts';
+import { ASSIGNMENT, octets } from './support.ts';
 
-const octets = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, 'hex'));
-const ASSIGNMENT: AddressAssignment = {
-  address: 0x64400009,
-  localAddress: 0x6440ff01,
-  primaryDns: 0,
-  secondaryDns: 0,
-  primaryNbns: 0,
-  secondaryNbns: 0,
-};
 const MULTILINK: MultilinkOptions = {
   mrru: 1500,
   shortSequence: true,

@@ -5,7 +5,6 @@ import { WasmCrypto } from '../../src/dataplane/crypto.ts';
 import { BundleNetwork, bundleKey, mismatch } from '../../src/ppp/bundle.ts';
 import { PppSession } from '../../src/ppp/session.ts';
 import {
-  type AddressAssignment,
   type MultilinkOptions,
   type MultilinkResult,
   type PppAction,
@@ -14,18 +13,9 @@ import {
 } from '../../src/ppp/types.ts';
 import { type EndpointDiscriminator, formatEndpoint, NO_ENDPOINT, parseEndpoint } from '../../src/wire/lcp.ts';
 import { SeededRandom } from '../../src/wire/random.ts';
+import { ASSIGNMENT, hex, octets } from './support.ts';
 
 const crypto = new WasmCrypto();
-const hex = (octets: Uint8Array): string => Buffer.from(octets).toString('hex');
-const octets = (text: string): Uint8Array => new Uint8Array(Buffer.from(text.replace(/\s/g, ''), 'hex'));
-const ASSIGNMENT: AddressAssignment = {
-  address: 0x64400009,
-  localAddress: 0x6440ff01,
-  primaryDns: 0xc0000235,
-  secondaryDns: 0,
-  primaryNbns: 0,
-  secondaryNbns: 0,
-};
 const SERVER: MultilinkOptions = {
   mrru: 1524,
   shortSequence: false,

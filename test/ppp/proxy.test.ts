@@ -8,18 +8,9 @@ import { PppSession } from '../../src/ppp/session.ts';
 import type { AddressAssignment, AuthMethod, MultilinkOptions, PppAction, PppOptions } from '../../src/ppp/types.ts';
 import { AVP } from '../../src/wire/avp.ts';
 import { SeededRandom } from '../../src/wire/random.ts';
+import { ASSIGNMENT, hex, octets } from './support.ts';
 
 const crypto = new WasmCrypto();
-const octets = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, 'hex'));
-const hex = (value: Uint8Array): string => Buffer.from(value).toString('hex');
-const ASSIGNMENT: AddressAssignment = {
-  address: 0x64400009,
-  localAddress: 0x6440ff01,
-  primaryDns: 0,
-  secondaryDns: 0,
-  primaryNbns: 0,
-  secondaryNbns: 0,
-};
 const MULTILINK: MultilinkOptions = {
   mrru: 1524,
   shortSequence: false,

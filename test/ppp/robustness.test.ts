@@ -2,20 +2,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { BundleNetwork } from '../../src/ppp/bundle.ts';
 import { PppSession } from '../../src/ppp/session.ts';
-import { type AddressAssignment, type PppAction, type PppOptions, RESTART_MS } from '../../src/ppp/types.ts';
+import { type PppAction, type PppOptions, RESTART_MS } from '../../src/ppp/types.ts';
 import { NO_ENDPOINT } from '../../src/wire/lcp.ts';
 import { SeededRandom } from '../../src/wire/random.ts';
+import { ASSIGNMENT, hex, octets } from './support.ts';
 
-const hex = (octets: Uint8Array): string => Buffer.from(octets).toString('hex');
-const octets = (text: string): Uint8Array => new Uint8Array(Buffer.from(text.replace(/\s/g, ''), 'hex'));
-const ASSIGNMENT: AddressAssignment = {
-  address: 0x64400009,
-  localAddress: 0x6440ff01,
-  primaryDns: 0xc0000235,
-  secondaryDns: 0,
-  primaryNbns: 0,
-  secondaryNbns: 0,
-};
 const options = (changes: Partial<PppOptions> = {}): PppOptions => ({
   role: 'server',
   random: new SeededRandom(1),

@@ -12,19 +12,10 @@ import {
   RESTART_MS,
 } from '../../src/ppp/types.ts';
 import { SeededRandom } from '../../src/wire/random.ts';
+import { ASSIGNMENT, hex, octets } from './support.ts';
 
 const crypto = new WasmCrypto();
 const md5 = (...parts: Uint8Array[]): Uint8Array => crypto.md5(...parts);
-const hex = (octets: Uint8Array): string => Buffer.from(octets).toString('hex');
-const octets = (text: string): Uint8Array => new Uint8Array(Buffer.from(text.replace(/\s/g, ''), 'hex'));
-const ASSIGNMENT: AddressAssignment = {
-  address: 0x64400009,
-  localAddress: 0x6440ff01,
-  primaryDns: 0xc0000235,
-  secondaryDns: 0,
-  primaryNbns: 0,
-  secondaryNbns: 0,
-};
 const options = (role: 'server' | 'client', changes: Partial<PppOptions> = {}): PppOptions => ({
   role,
   random: new SeededRandom(role === 'server' ? 1 : 2),

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { openFfi } from '../../src/io/ffi.ts';
+import { needs } from '../support/needs.ts';
 import { configuration, Pair } from './pair.ts';
 
 /** Datagrams that the kernel had no room for, of all sockets on a port (/proc/net/udp, last column). */
@@ -20,8 +20,8 @@ function socketDrops(port: number): number {
 }
 
 test('under more data than it can take the server answers HELLOs, takes calls and ends tunnels as ever', async (t) => {
-  if (openFfi() === null) return t.skip('needs Linux and koffi');
-  // One datagram a system call: the shard is slower than one sender.
+  if (!needs(t, 'ffi')) return;
+  // Without GRO a datagram costs the shard about what it costs a sender.
   const pair = await Pair.start(configuration({ group: 'hello-interval 1;' }), { shards: 1, rungs: { gro: false } });
   try {
     const lac = await pair.dial({ tunnels: 3, sessionsPerTunnel: 2 }, { helloIntervalMs: 300 });
@@ -31,15 +31,19 @@ test('under more data than it can take the server answers HELLOs, takes calls an
     const before = pair.lns.controlTotals.rxPackets;
     const delivered = (): number => pair.lns.plane.counters(0).totals.rxDatagrams!;
     const from = delivered();
-    const blast = spawn(process.execPath, [
-      fileURLToPath(new URL('./blast.ts', import.meta.url)),
-      ...[port, victim, 12_000].map(String),
-    ]);
+    // Two senders, each about as fast as the shard: together they offer more than it takes, whatever else runs here.
     let said = '';
-    blast.stdout.on('data', (chunk: Buffer) => {
-      said += chunk.toString();
+    const blasts = [0, 1].map(() => {
+      const blast = spawn(process.execPath, [
+        fileURLToPath(new URL('./blast.ts', import.meta.url)),
+        ...[port, victim, 12_000].map(String),
+      ]);
+      blast.stdout.on('data', (chunk: Buffer) => {
+        said += chunk.toString();
+      });
+      return blast;
     });
-    const gone = new Promise((resolve) => blast.on('exit', resolve));
+    const gone = Promise.all(blasts.map((blast) => new Promise((resolve) => blast.on('close', resolve))));
     await pair.until(() => socketDrops(port) > 1000, 10_000);
     // New calls, in an existing and in a new tunnel, come up while it lasts.
     const began = performance.now();
@@ -51,7 +55,10 @@ test('under more data than it can take the server answers HELLOs, takes calls an
     await pair.until(() => lac.status.tunnelsUp === 2, 3000);
     assert.equal(said, '', 'the flood lasted until here');
     await gone;
-    const sent = Number(said);
+    const sent = said
+      .trim()
+      .split('\n')
+      .reduce((sum, one) => sum + Number(one), 0);
     const taken = delivered() - from;
     t.diagnostic(
       `${sent} offered, ${taken} taken, ${socketDrops(port)} dropped at the socket; set-up ${Math.round(setup)} ms`,
@@ -72,7 +79,7 @@ test('under more data than it can take the server answers HELLOs, takes calls an
 });
 
 test('a server that has nothing to do uses less than 1 % of a core', async (t) => {
-  if (openFfi() === null) return t.skip('needs Linux and koffi');
+  if (!needs(t, 'ffi')) return;
   const folder = mkdtempSync(join(tmpdir(), 'lns-idle-'));
   const file = join(folder, 'lns.conf');
   writeFileSync(file, configuration());

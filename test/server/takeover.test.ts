@@ -3,9 +3,9 @@ import { readdirSync } from 'node:fs';
 import { test } from 'node:test';
 import { type RecordHead, Ring } from '../../src/dataplane/ring.ts';
 import * as layout from '../../src/generated/layout.ts';
-import { openFfi } from '../../src/io/ffi.ts';
 import { Takeover } from '../../src/server/takeover.ts';
 import { Spaces } from '../io/spaces.ts';
+import { needs } from '../support/needs.ts';
 import { TestPath } from '../support/path.ts';
 import { Pair } from './pair.ts';
 
@@ -15,7 +15,7 @@ for (const how of ['trap', 'exit'] as const)
   test(`a shard that ends by itself (${how}) is replaced in 100 ms; sessions, counters and the other shard go on`, async (t) => {
     const pair = await Pair.start();
     try {
-      if (openFfi() === null) return t.skip('needs Linux and koffi');
+      if (!needs(t, 'ffi')) return;
       const lac = await pair.dial({ tunnels: 6, sessionsPerTunnel: 5 });
       assert.equal((await lac.settled(5000)).sessionsUp, 30);
       const before = await pair.traffic(lac, 10_000, 200);
@@ -55,7 +55,7 @@ for (const how of ['trap', 'exit'] as const)
 test('a shard that keeps ending is given a pause, and comes back when it stops ending', async (t) => {
   const pair = await Pair.start(undefined, { shards: 1 });
   try {
-    if (openFfi() === null) return t.skip('needs Linux and koffi');
+    if (!needs(t, 'ffi')) return;
     const lac = await pair.dial();
     assert.equal((await lac.settled(5000)).sessionsUp, 1);
     const replaced = (): number => pair.events.filter((one) => one.event === 'shard-replaced').length;
