@@ -157,11 +157,15 @@ export class Changes {
       if (!isDone(gateway) || this.#closing.has(gateway)) continue;
       this.#closing.add(gateway);
       this.#queue = this.#queue.then(async () => {
-        this.#closing.delete(gateway);
-        // A change in between may have taken it up again.
-        if (!isDone(gateway) || this.#stopped) return;
-        await this.#target.gateways.close(gateway);
-        this.#target.log('info', 'gateway-closed', { group: gateway.config.name, address: gateway.address });
+        try {
+          // A change in between may have taken it up again.
+          if (!isDone(gateway) || this.#stopped) return;
+          await this.#target.gateways.close(gateway);
+          this.#target.log('info', 'gateway-closed', { group: gateway.config.name, address: gateway.address });
+        } finally {
+          // Only now: while the shards let go of it, it is still there for the next look round.
+          this.#closing.delete(gateway);
+        }
       });
     }
   }

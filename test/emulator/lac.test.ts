@@ -62,7 +62,7 @@ test('loss on its own side is what is missing, session by session', async () => 
   const total = await pair.traffic(lac, 10_000, 500);
   const impaired = lac.plane.traffic.impaired();
   assert.ok(impaired.lost > 0 && impaired.received > 0);
-  assert.equal(total.sent - total.received, impaired.lost + impaired.received);
+  assert.equal(total.sent - total.received, impaired.lost + impaired.received, JSON.stringify(pair.drops()));
   const missing = lac.calls.map((call) => lac.trafficOf(call)).map(({ sent, received }) => sent - received);
   assert.equal(
     missing.reduce((sum, lost) => sum + lost, 0),

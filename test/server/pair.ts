@@ -132,8 +132,25 @@ export class Pair {
     lac.setTraffic(packetsPerSecond);
     await new Promise((resolve) => setTimeout(resolve, ms));
     lac.setTraffic(0);
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    await Pair.#settled(lac);
     return lac.traffic;
+  }
+  /**
+   * Waits until nothing is under way any more: everything is back, or nothing more came for a second. A machine may give
+   * any of the threads between a packet and its answer no turn for hundreds of milliseconds.
+   */
+  static async #settled(lac: Lac): Promise<void> {
+    const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 100));
+    const end = performance.now() + 15_000;
+    let last = '';
+    for (let unchanged = 0; unchanged < 10 && performance.now() < end; ) {
+      await pause();
+      const { sent, received, duplicates } = lac.traffic;
+      const now = `${sent} ${received} ${duplicates}`;
+      unchanged = now === last ? unchanged + 1 : 0;
+      if (unchanged > 0 && received === sent) return;
+      last = now;
+    }
   }
   drops(): Record<string, number> {
     const all: Record<string, number> = {};
