@@ -8,7 +8,8 @@ import { Changes, type ChangeTarget } from '../../src/server/change.ts';
 function targetOf(...names: string[]): { target: ChangeTarget; closed: string[]; letGo: () => void; events: string[] } {
   const gateways = new Set(
     names.map(
-      (name) => ({ serving: false, endpoint: { tunnelCount: 0 }, config: { name }, address: name }) as unknown as Gateway,
+      (name) =>
+        ({ serving: false, endpoint: { tunnelCount: 0 }, config: { name }, address: name }) as unknown as Gateway,
     ),
   );
   const closed: string[] = [];
