@@ -117,6 +117,8 @@ export const SHARD_DOING: u32 = 232;
 export const SHARD_HOOK: u32 = 236;
 export const HOOK_TRAP: u32 = 1;
 export const HOOK_EXIT: u32 = 2;
+/** u32, microseconds of CPU time that the shard's thread has used, modulo 2^32; a tenth of a second old at most while it runs. */
+export const SHARD_CPU: u32 = 240;
 /** Work area for struct timespec, epoll_event and the like. */
 export const SHARD_SCRATCH: u32 = 256;
 export const SHARD_SCRATCH_SIZE: u32 = 3840 - 256;

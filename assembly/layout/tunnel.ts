@@ -48,3 +48,5 @@ export const TUNNEL_ROLE_LAC: u32 = 2;
 export const TUNNEL_SPREAD: u32 = 1;
 /** Taken over from an earlier process, not yet confirmed by its peer. */
 export const TUNNEL_RECOVERING: u32 = 2;
+/** With RUNS_TUNNEL: a run is of one session, since the peer spreads the tunnel's sessions over its shards. */
+export const TUNNEL_RUNS_SESSION: u32 = 4;

@@ -1,6 +1,6 @@
 // The transmit list of a batch: struct mmsghdr, iovec and control buffers for sendmmsg, all in linear memory.
 // Successive datagrams of one size to one LAC become one message with UDP_SEGMENT.
-import { base, tx, ringAccessOut } from "../state";
+import { base, tx, tunnels, ringAccessOut } from "../state";
 import { count, drop } from "./count";
 import { ringReserve, ringCommit } from "./ring";
 import { ringSize, setPending } from "./punt";
@@ -10,6 +10,7 @@ import {
   TX_MESSAGES, TX_MESSAGES_MAX, TX_IOVECS, TX_CONTROLS, TX_RUNS, TX_SINGLE, TX_SLOTS, TX_SLOT_SIZE, TX_SLOTS_MAX, TX_OUT, TX_OUT_MAX, MMSGHDR_SIZE, IOVEC_SIZE,
   CMSG_SIZE, HEADROOM, PART_RING_ACCESS_OUT, RECORD_DATAGRAM, SOCKADDR_SIZE,
 } from "../layout/memory";
+import { TUNNEL_FLAGS, TUNNEL_ROW_SIZE, TUNNEL_RUNS_SESSION } from "../layout/tunnel";
 import { SESSION_PEER, SESSION_PEER_LENGTH, SESSION_SOCKET_GROUP, SESSION_TUNNEL_ROW } from "../layout/session";
 import { DROP_RING_FULL, DROP_SEND_ERROR, DROP_SEND_BUFFER, DROP_CORE_WRITE, TOTAL_TX_DATAGRAMS, TOTAL_TX_OCTETS, TOTAL_DELIVERED, TOTAL_DELIVERED_OCTETS } from "../layout/drop";
 
@@ -73,7 +74,10 @@ export function transmitSlot(): u32 {
 // @ts-ignore: decorator
 @inline function sameDestination(a: u32, b: u32): bool {
   if (a == b) return true;
-  if (withinTunnel) return load<u32>(a + SESSION_TUNNEL_ROW) == load<u32>(b + SESSION_TUNNEL_ROW);
+  if (withinTunnel) {
+    const row = load<u32>(a + SESSION_TUNNEL_ROW);
+    return row == load<u32>(b + SESSION_TUNNEL_ROW) && !(<u32>load<u16>(tunnels + row * TUNNEL_ROW_SIZE + TUNNEL_FLAGS) & TUNNEL_RUNS_SESSION);
+  }
   const pa = a + SESSION_PEER, pb = b + SESSION_PEER;
   if (load<u64>(pa) != load<u64>(pb)) return false;
   return <u32>load<u16>(pa) != AF_INET6 || (load<u64>(pa, 8) == load<u64>(pb, 8) && load<u64>(pa, 16) == load<u64>(pb, 16) && load<u32>(pa, 24) == load<u32>(pb, 24));

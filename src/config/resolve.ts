@@ -18,6 +18,7 @@ import { decodeSecret9, isSecret9 } from './secret9.ts';
 import type {
   Diagnostic,
   LnsConfig,
+  LoadBalance,
   PoolConfig,
   PppAttributes,
   ServiceInterfaceConfig,
@@ -402,6 +403,7 @@ class Resolver {
       name: client.key!,
       secret: this.#secret(own, 'shared-secret', null),
       maximumSessionsPerTunnel: Number(pick('maximum-sessions-per-tunnel') ?? 0),
+      loadBalance: (pick('load-balance') ?? 'automatic') as LoadBalance,
       pppAuthentication: methods.length > 0 ? [...new Set(methods)] : ['chap-md5'],
       lcpRenegotiation: said('lcp-renegotiation'),
       localChap: said('local-chap'),

@@ -94,11 +94,17 @@ export interface UserProfile {
 }
 
 /** A LAC, or `*` for any. Group profile values are already in. */
+/**
+ * How a LAC's tunnels are dealt to the shards: each tunnel to one, each session to one, or that where a tunnel of the LAC
+ * was too much for one shard before.
+ */
+export type LoadBalance = 'automatic' | 'per-session' | 'per-tunnel';
 export interface TunnelClient {
   readonly name: string;
   readonly secret: string | null;
   /** 0 = unlimited. */
   readonly maximumSessionsPerTunnel: number;
+  readonly loadBalance: LoadBalance;
   /** The first preferred; one at least. */
   readonly pppAuthentication: readonly AuthMethod[];
   readonly lcpRenegotiation: boolean;

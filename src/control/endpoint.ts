@@ -104,6 +104,8 @@ class Tunnel implements Timed {
   tieBreaker: Uint8Array | null = null;
   /** An open tunnel of the same peer and Tunnel ID, which this one replaces once it is open itself. */
   earlier: Tunnel | null = null;
+  /** Session IDs given, where they are dealt in turn (`TunnelPolicy.spread`). */
+  turn = 0;
   readonly sessions = new Map<number, Session>();
   /** By the peer's Session ID. */
   readonly byPeerId = new Map<number, Session>();
@@ -334,7 +336,7 @@ export class ControlEndpoint {
       this.#refuseStateless(refusal, 0, source, out);
       return;
     }
-    const localId = this.#options.ids.allocate(source);
+    const localId = this.#options.ids.allocate(source, (policy?.spread ?? 0) > 1);
     if (localId === 0) {
       this.#discard('limit', source, out);
       this.#refuseStateless(
@@ -768,8 +770,11 @@ export class ControlEndpoint {
       if (until > now) break;
       resting.delete(id);
     }
+    const { spread = 0 } = tunnel.policy;
+    const turn = spread > 1 ? tunnel.turn++ % spread : 0;
     for (let tries = 0; tries < 64; tries++) {
-      const id = this.#options.random.u32() & 0xffff;
+      let id = this.#options.random.u32() & 0xffff;
+      if (spread > 1) id = Math.min(id - (id % spread) + turn, 0xffff);
       if (id !== 0 && !sessions.has(id) && !resting.has(id)) return id;
     }
     if (sessions.size + resting.size >= 65535) return 0;

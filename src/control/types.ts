@@ -19,6 +19,11 @@ export interface TunnelPolicy {
   readonly maximumSendWindow: number;
   /** 0 = unlimited. */
   readonly maximumSessions: number;
+  /**
+   * Sessions of the tunnel are to be worked on in this many places, each by its Session ID modulo this: the IDs are dealt
+   * in turn. 0 or nothing: in one.
+   */
+  readonly spread?: number;
   /** The driver's own. */
   readonly tag: unknown;
 }
@@ -138,8 +143,11 @@ export type ControlDiscard =
 
 /** Gives out local Tunnel IDs. */
 export interface TunnelIds {
-  /** @returns 1 to 65,535, or 0 where none is free */
-  allocate(peer: PeerAddress): number;
+  /**
+   * @param spread sessions of the tunnel are to be worked on in parallel (`TunnelPolicy.spread`)
+   * @returns 1 to 65,535, or 0 where none is free
+   */
+  allocate(peer: PeerAddress, spread?: boolean): number;
   /** The ID's retention is over: nobody sends for it any more. */
   release(tunnelId: number): void;
 }

@@ -12,7 +12,10 @@ export interface TunnelRow {
   /** Which socket its datagrams are sent by. */
   socketGroup: number;
   routingInstance: number;
-  ownerShard: number;
+  /** The shard that its sessions belong to; `by-session`: each to its Session ID modulo the shards. */
+  ownerShard: number | 'by-session';
+  /** LAC: the LNS spreads the tunnel's sessions, so that a UDP_SEGMENT run must be of one. */
+  sessionRuns?: boolean;
 }
 
 /** What a session has from its call on. */
@@ -212,7 +215,10 @@ export class Tables {
     this.#octets[at + layout.TUNNEL_FAMILY] = tunnel.peer[0]!;
     this.#halves[(at + layout.TUNNEL_SOCKET_GROUP) >>> 1] = tunnel.socketGroup;
     this.#halves[(at + layout.TUNNEL_ROUTING_INSTANCE) >>> 1] = tunnel.routingInstance;
-    this.#halves[(at + layout.TUNNEL_OWNER_SHARD) >>> 1] = tunnel.ownerShard;
+    this.#halves[(at + layout.TUNNEL_FLAGS) >>> 1] =
+      (tunnel.ownerShard === 'by-session' ? layout.TUNNEL_SPREAD : 0) |
+      (tunnel.sessionRuns === true ? layout.TUNNEL_RUNS_SESSION : 0);
+    if (tunnel.ownerShard !== 'by-session') this.#halves[(at + layout.TUNNEL_OWNER_SHARD) >>> 1] = tunnel.ownerShard;
     this.#halves[(at + layout.TUNNEL_PEER_LENGTH) >>> 1] = tunnel.peer.length;
     this.#octets.set(tunnel.peer, at + layout.TUNNEL_PEER);
     this.#words[(at + layout.TUNNEL_GENERATION) >>> 2] = generation;
@@ -258,7 +264,10 @@ export class Tables {
       (lac ? layout.SESSION_LAC : 0);
     this.#halves[(at + layout.SESSION_ROUTING_INSTANCE) >>> 1] =
       this.#halves[(tunnel + layout.TUNNEL_ROUTING_INSTANCE) >>> 1]!;
-    this.#halves[(at + layout.SESSION_OWNER_SHARD) >>> 1] = this.#halves[(tunnel + layout.TUNNEL_OWNER_SHARD) >>> 1]!;
+    const spread = (this.#halves[(tunnel + layout.TUNNEL_FLAGS) >>> 1]! & layout.TUNNEL_SPREAD) !== 0;
+    this.#halves[(at + layout.SESSION_OWNER_SHARD) >>> 1] = spread
+      ? session.localId % this.#plan.sizes.shards
+      : this.#halves[(tunnel + layout.TUNNEL_OWNER_SHARD) >>> 1]!;
     this.#octets.copyWithin(at + layout.SESSION_PEER, tunnel + layout.TUNNEL_PEER, tunnel + layout.TUNNEL_PEER + 28);
     this.#halves[(at + layout.SESSION_PEER_LENGTH) >>> 1] = this.#halves[(tunnel + layout.TUNNEL_PEER_LENGTH) >>> 1]!;
     this.#halves[(at + layout.SESSION_SOCKET_GROUP) >>> 1] = this.#halves[(tunnel + layout.TUNNEL_SOCKET_GROUP) >>> 1]!;
@@ -588,6 +597,14 @@ export class Tables {
     Atomics.store(this.#longsSigned, (at + layout.SESSION_ACTION) >>> 3, value);
   }
 
+  /** Packets of a session, both ways. */
+  sessionPackets(row: number): number {
+    const at = this.#countersAt(row) >>> 3;
+    let packets = 0n;
+    for (const counter of [layout.COUNTER_RX_PACKETS, layout.COUNTER_TX_PACKETS])
+      packets += this.#longs[at + (counter >>> 3)]! + this.#longs[at + ((counter + layout.COUNTER_OTHER) >>> 3)]!;
+    return Number(packets);
+  }
   sessionCounters(row: number): SessionCounters {
     const at = this.#countersAt(row) >>> 3;
     const long = (offset: number): number => Number(this.#longs[at + (offset >>> 3)]!);

@@ -7,6 +7,7 @@ import { ConfigError } from '../errors.ts';
 import * as layout from '../generated/layout.ts';
 import { type Ffi, openFfi } from '../io/ffi.ts';
 import { Rungs } from '../io/rungs.ts';
+import { isSpread } from '../io/steering.ts';
 import { Ticker } from '../io/ticker.ts';
 import { DatagramSender, openDgram, openUdpSocket } from '../io/udp.ts';
 import { TunnelIdPool } from '../server/ids.ts';
@@ -445,6 +446,7 @@ export class Lac {
       socketGroup: tunnel.group,
       routingInstance: 0,
       ownerShard: tunnel.shard,
+      sessionRuns: isSpread(info.peerTunnelId),
     });
     tunnel.open = true;
     this.#tunnelsUp++;

@@ -1,6 +1,7 @@
 import dgram from 'node:dgram';
 import { decodeSockaddr, encodeSockaddr, type PeerAddress, parseIpv4 } from '../wire/address.ts';
 import { type Ffi, MSG_DONTWAIT, SOCK_CLOEXEC, SOCK_DGRAM, SOCK_NONBLOCK } from './ffi.ts';
+import { LANE, LANES, steeringProgram } from './steering.ts';
 
 const SOL_SOCKET = 1;
 const SO_SNDBUF = 7;
@@ -22,12 +23,9 @@ const UDP_GRO = 104;
 /** Socket buffer asked for; what the kernel grants is reported. */
 export const RECEIVE_BUFFER_OCTETS = 16 << 20;
 
-/** The sockets of one local gateway: one for control messages, one a shard for data. */
+/** The sockets of one local gateway: one for control messages, and one a shard and lane. */
 export interface SocketGroup {
-  /**
-   * Number 0 takes control messages and runts; shard s has number s + 1 for data, and s + 1 + shards for PPP control frames
-   * (protocols from 0x8000 on), so that no flood of data keeps these out.
-   */
+  /** Number 0 takes control messages and runts; shard s has number `1 + lane * shards + s` in each lane (`LANE`). */
   readonly fds: readonly number[];
   readonly port: number;
   /** Octets that the kernel granted each socket. */
@@ -80,7 +78,7 @@ function portOf(ffi: Ffi, fd: number): number {
  * Opens the sockets of a local gateway: a SO_REUSEPORT group steered in the kernel by the L2TP header. The index in
  * the group is the order of bind, so that socket 0 is the one for control messages; none may be closed while others
  * are in use, since the kernel would move the last one into its place.
- * @param gro the data sockets take runs of datagrams that the kernel merged (UDP_GRO); the control socket never does
+ * @param gro the sockets of LANE.data take runs of datagrams that the kernel merged (UDP_GRO); no others do
  * @throws SystemError where the address cannot be bound
  */
 export function openSocketGroup(ffi: Ffi, address: PeerAddress, shards: number, gro = false): SocketGroup {
@@ -93,9 +91,9 @@ export function openSocketGroup(ffi: Ffi, address: PeerAddress, shards: number, 
     const probe = openSocket(ffi, address, false);
     const port = portOf(ffi, probe);
     ffi.close(probe);
-    for (let i = 0; i <= 2 * shards; i++) fds.push(openSocket(ffi, { address: address.address, port }, true));
+    for (let i = 0; i <= LANES * shards; i++) fds.push(openSocket(ffi, { address: address.address, port }, true));
     attachSteering(ffi, fds[0]!, shards);
-    if (gro) for (const fd of fds.slice(1, 1 + shards)) enableGro(ffi, fd);
+    if (gro) for (let shard = 0; shard < shards; shard++) enableGro(ffi, fds[1 + LANE.data * shards + shard]!);
     return { fds: [...fds], port, receiveBufferOctets: getOption(ffi, fds[0]!, SOL_SOCKET, SO_RCVBUF) / 2, close };
   } catch (error) {
     close();
@@ -103,59 +101,9 @@ export function openSocketGroup(ffi: Ffi, address: PeerAddress, shards: number, 
   }
 }
 
-/**
- * Classic BPF over the UDP payload: T bit or too short for what is looked at -> socket 0; a PPP frame of a control
- * protocol (0x8000 to 0xffff; RFC 1661 section 2) -> 1 + shards + Tunnel ID mod shards; else 1 + Tunnel ID mod shards.
- */
+/** Has the kernel choose the socket by the L2TP header (`steeringProgram`). @throws SystemError */
 function attachSteering(ffi: Ffi, fd: number, shards: number): void {
-  const LD_MEM = 0x60;
-  const LDX_MEM = 0x61;
-  const LDH_ABS = 0x28;
-  const LDH_IND = 0x48;
-  const ST = 0x02;
-  const TAX = 0x07;
-  const ADD_K = 0x04;
-  const ADD_X = 0x0c;
-  const AND_K = 0x54;
-  const RSH_K = 0x74;
-  const MOD_K = 0x94;
-  const JEQ = 0x15;
-  const JGE = 0x35;
-  const JSET = 0x45;
-  const RET_K = 0x06;
-  const RET_A = 0x16;
-  const program: readonly (readonly [code: number, jt: number, jf: number, k: number])[] = [
-    [LDH_ABS, 0, 0, 0], // flags; a load outside the datagram ends the program with 0
-    [JSET, 27, 0, 0x8000], // T: to 29
-    [ST, 0, 0, 0],
-    [AND_K, 0, 0, 0x4000], // L: the rest stands 2 octets further on
-    [RSH_K, 0, 0, 13],
-    [ST, 0, 0, 1],
-    [LD_MEM, 0, 0, 0],
-    [JSET, 11, 0, 0x0200], // O: rare, data; to 19
-    [AND_K, 0, 0, 0x0800], // S: Ns and Nr, 4 octets
-    [RSH_K, 0, 0, 9],
-    [LDX_MEM, 0, 0, 1],
-    [ADD_X, 0, 0, 0],
-    [ADD_K, 0, 0, 6],
-    [TAX, 0, 0, 0],
-    [LDH_IND, 0, 0, 0], // the PPP frame
-    [JEQ, 0, 1, 0xff03], // Address and Control fields
-    [LDH_IND, 0, 0, 2],
-    [JSET, 1, 0, 0x0100], // a compressed protocol field; to 19
-    [JGE, 5, 0, 0x8000], // a control protocol; to 24
-    [LDX_MEM, 0, 0, 1], // data
-    [LDH_IND, 0, 0, 2],
-    [MOD_K, 0, 0, shards],
-    [ADD_K, 0, 0, 1],
-    [RET_A, 0, 0, 0],
-    [LDX_MEM, 0, 0, 1], // PPP control
-    [LDH_IND, 0, 0, 2],
-    [MOD_K, 0, 0, shards],
-    [ADD_K, 0, 0, 1 + shards],
-    [RET_A, 0, 0, 0],
-    [RET_K, 0, 0, 0],
-  ];
+  const program = steeringProgram(shards);
   const code = new Uint8Array(program.length * 8);
   const view = new DataView(code.buffer);
   program.forEach(([op, jt, jf, k], i) => {

@@ -27,7 +27,7 @@ export interface Gateway {
   socket: dgram.Socket | null;
   /** Descriptor of the control socket, -1 with the portable access side. */
   fd: number;
-  /** Data sockets by shard, then those for PPP control frames by shard. */
+  /** The shards' sockets: `lane * shards + shard` (io/steering.ts). */
   shardFds: readonly number[];
 }
 

@@ -2,6 +2,7 @@ import type { TunnelGroup } from '../config/types.ts';
 import type { ControlEndpoint } from '../control/endpoint.ts';
 import * as layout from '../generated/layout.ts';
 import type { Ffi } from '../io/ffi.ts';
+import { shardOfMessage } from '../io/steering.ts';
 import { adoptSocket, openDgram, openSocketGroup } from '../io/udp.ts';
 import { encodeSockaddr, type PeerAddress } from '../wire/address.ts';
 import type { Gateway } from './call.ts';
@@ -93,11 +94,9 @@ export class Gateways implements Iterable<Gateway> {
       // Data goes on to its shard: the portable access side has one socket for everything, and a run of datagrams that
       // begins with a control message comes here whole.
       if (octets.length >= 6 && (octets[0]! & 0x80) === 0) {
-        const at = (octets[0]! & 0x40) !== 0 ? 4 : 2;
         padded.fill(0);
         padded.set(encodeSockaddr(from));
-        const tunnelId = (octets[at]! << 8) | octets[at + 1]!;
-        this.#options.plane().deal(tunnelId % this.#options.shards, octets, padded, gateway.index);
+        this.#options.plane().deal(shardOfMessage(octets, this.#options.shards), octets, padded, gateway.index);
       } else this.#options.control(gateway, octets, { address: from.address, port: from.port });
     });
     socket.on('error', (error) =>

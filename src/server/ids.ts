@@ -1,4 +1,5 @@
 import type { TunnelIds } from '../control/types.ts';
+import { SPREAD_FROM } from '../io/steering.ts';
 import type { PeerAddress } from '../wire/address.ts';
 import type { RandomSource } from '../wire/random.ts';
 
@@ -10,10 +11,11 @@ interface Placement {
 }
 
 /**
- * Tunnel IDs of a whole server: a tunnel belongs to shard ID mod shards, as the kernel steers its datagrams. They are
- * dealt to the shards in turn; with `together` all of one peer address and port go to one shard, since UDP_GRO merges
- * their datagrams before they are steered. They are unpredictable, so that nobody outside guesses one (RFC 2661
- * section 9).
+ * Tunnel IDs of a whole server: a tunnel belongs to shard ID mod shards, as the kernel steers its datagrams
+ * (`io/steering.ts`). They are dealt to the shards in turn; with `together` all of one peer address and port go to one
+ * shard, since UDP_GRO merges their datagrams before they are steered. IDs from SPREAD_FROM on are kept for tunnels
+ * whose sessions are spread over the shards; others get one when there is no other left, and are spread then. They
+ * are unpredictable, so that nobody outside guesses one (RFC 2661 section 9).
  */
 export class TunnelIdPool implements TunnelIds {
   readonly #used = new Uint8Array(65536);
@@ -34,8 +36,15 @@ export class TunnelIdPool implements TunnelIds {
   get inUse(): number {
     return this.#count;
   }
-  /** @returns 1 to 65,535, or 0 where none is free (with `together`: none of the peer's shard) */
-  allocate(peer: PeerAddress): number {
+  /**
+   * @param spread one whose sessions belong to all shards, where one is free
+   * @returns 1 to 65,535, or 0 where none is free
+   */
+  allocate(peer: PeerAddress, spread = false): number {
+    const id = spread && this.#shards > 1 ? this.#takeSpread() : 0;
+    return id || this.#allocate(peer) || this.#takeSpread();
+  }
+  #allocate(peer: PeerAddress): number {
     const key = this.#together ? `${peer.address} ${peer.port}` : '';
     const placement = this.#together ? this.#placements.get(key) : undefined;
     if (placement !== undefined) {
@@ -60,11 +69,18 @@ export class TunnelIdPool implements TunnelIds {
     }
     return 0;
   }
+  /** One of a shard's own. */
   #take(shard: number): number {
-    const steps = Math.floor((65535 - shard) / this.#shards) + 1;
+    return this.#search(shard, this.#shards, Math.floor((SPREAD_FROM - 1 - shard) / this.#shards) + 1);
+  }
+  #takeSpread(): number {
+    return this.#search(SPREAD_FROM, 1, 65536 - SPREAD_FROM);
+  }
+  /** A free one of `steps`, `apart` apart from `from` on; 0 where there is none. */
+  #search(from: number, apart: number, steps: number): number {
     let at = this.#random.u32() % steps;
     for (let n = 0; n < steps; n++) {
-      const id = at * this.#shards + shard;
+      const id = at * apart + from;
       if (this.#used[id] === 0) {
         this.#used[id] = 1;
         this.#count++;

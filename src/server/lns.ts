@@ -5,12 +5,21 @@ import { causeOfCall, Terminate } from '../aaa/terminate.ts';
 import type { Aaa } from '../aaa/types.ts';
 import type { LnsConfig, TunnelClient, TunnelGroup } from '../config/types.ts';
 import { ControlEndpoint, type TunnelView } from '../control/endpoint.ts';
-import type { CallRequest, Cause, ControlAction, Refusal, TunnelInfo, TunnelPolicy } from '../control/types.ts';
+import type {
+  CallRequest,
+  Cause,
+  ControlAction,
+  Refusal,
+  TunnelInfo,
+  TunnelPolicy,
+  TunnelRequest,
+} from '../control/types.ts';
 import { WasmCrypto } from '../dataplane/crypto.ts';
 import { ConfigError } from '../errors.ts';
 import { CLAMP_AUTO, CLAMP_OFF } from '../generated/layout.ts';
 import { type Ffi, openFfi, systemError } from '../io/ffi.ts';
 import { type RungSwitches, Rungs } from '../io/rungs.ts';
+import { isSpread, LANES, shardOf } from '../io/steering.ts';
 import { Ticker } from '../io/ticker.ts';
 import { Tun } from '../io/tun.ts';
 import { DatagramSender } from '../io/udp.ts';
@@ -28,6 +37,7 @@ import { Plane } from './plane.ts';
 import type { GroupEnd } from './reconfigure.ts';
 import { HostRoutes } from './routes.ts';
 import { Services } from './services.ts';
+import { Spreading, type SpreadTunnel } from './spread.ts';
 import { Subscribers } from './subscribers.ts';
 import { ServerTraces } from './traces.ts';
 
@@ -106,6 +116,7 @@ export class Lns {
   readonly #sender: DatagramSender | null;
   readonly #gateways: Gateways;
   readonly #changes: Changes;
+  readonly #spreading: Spreading;
   readonly #tunnels = new Map<number, LnsTunnel>();
   #tun: Tun | null = null;
   #routes: HostRoutes | null = null;
@@ -164,6 +175,13 @@ export class Lns {
       settle: () => this.#settle(),
     });
     this.#changes = new Changes(this.#changeTarget());
+    this.#spreading = new Spreading({
+      shards: options.shards,
+      log: this.logging.log,
+      tunnels: () => this.#spreadTunnels(),
+      packetsOf: (row) => this.plane.tables.sessionPackets(row),
+      cpuOf: (shard) => this.plane.shardCpu(shard),
+    });
     this.admission = new Admission(options.admission);
     this.aaa = new AaaService({
       config,
@@ -242,7 +260,9 @@ export class Lns {
         ffi: this.#ffi,
         sockets: Array.from({ length: this.#ffi === null ? 0 : shards }, (_, shard) => ({
           fds: gateways.map((gateway) => gateway.shardFds[shard]!),
-          ppp: gateways.map((gateway) => gateway.shardFds[shards + shard]!),
+          lanes: Array.from({ length: LANES - 1 }, (_, lane) =>
+            gateways.map((gateway) => gateway.shardFds[(lane + 1) * shards + shard]!),
+          ),
           listens: gateways.map((gateway) => gateway.index),
         })),
         core: net,
@@ -289,6 +309,7 @@ export class Lns {
       await this.#release();
       throw error;
     }
+    this.#spreading.start(this.#now());
     this.aaa.start();
     await this.disconnectServer.configure(this.config);
     for (const { config, address, port } of this.#gateways)
@@ -326,21 +347,33 @@ export class Lns {
       random: this.#random,
       ids: this.#ids,
       limits: { halfOpen: HALF_OPEN_MAX, halfOpenPerSource: HALF_OPEN_PER_SOURCE_MAX },
-      authorize: (request) => this.#authorize(gateway(), request.hostName),
+      authorize: (request) => this.#authorize(gateway(), request),
       lastHeard: (tunnelId) => {
         const tunnel = this.#tunnels.get(tunnelId);
         return tunnel === undefined ? 0 : this.plane.tables.tunnelLastHeard(tunnel.row);
       },
     });
   }
-  #authorize({ config, serving }: Gateway, hostName: string): TunnelPolicy | Refusal {
+  #authorize({ config, serving }: Gateway, request: TunnelRequest): TunnelPolicy | Refusal {
+    const { hostName } = request;
     if (!serving) return { refuse: true, resultCode: 6, errorCode: 0, message: 'no tunnel group is here any more' };
     if (this.services.picOf(config.serviceInterface) === null)
       return { refuse: true, resultCode: 2, errorCode: 4, message: 'no services PIC is online' };
     const client = config.tunnelProfile.clients.get(hostName) ?? config.tunnelProfile.clients.get('*');
     if (client === undefined)
       return { refuse: true, resultCode: 4, errorCode: 0, message: 'this LAC is not known here' };
-    return policyOf(config, client);
+    const spread = this.#spreading.wants(client.loadBalance, lacOf(request));
+    return { ...policyOf(config, client), spread: spread ? this.options.shards : 0 };
+  }
+
+  *#spreadTunnels(): Generator<SpreadTunnel> {
+    for (const [tunnelId, { info, calls }] of this.#tunnels)
+      yield {
+        tunnelId,
+        lac: lacOf({ hostName: info.hostName, source: info.peer }),
+        shard: isSpread(tunnelId) ? null : shardOf(tunnelId, 0, this.options.shards),
+        rows: [...calls.values()].map(({ row }) => row),
+      };
   }
 
   #openTun(ffi: Ffi): void {
@@ -510,7 +543,7 @@ export class Lns {
       peer: encodeSockaddr(info.peer),
       socketGroup: gateway.index,
       routingInstance: 0,
-      ownerShard: info.tunnelId % this.options.shards,
+      ownerShard: isSpread(info.tunnelId) ? 'by-session' : shardOf(info.tunnelId, 0, this.options.shards),
     });
     if (row === 0) {
       this.#close(gateway, (out) =>
@@ -674,6 +707,7 @@ export class Lns {
       this.aaa.deadline(),
       this.services.deadline(),
       this.admission.deadline(),
+      this.#spreading.deadline(),
     );
     for (const gateway of this.#gateways) next = Math.min(next, gateway.endpoint.deadline());
     return next;
@@ -689,6 +723,7 @@ export class Lns {
     this.aaa.handleTimeout(now);
     for (const call of this.admission.expired(now)) this.#refuseCall(call, 'RADIUS is too slow for all who come');
     this.services.handleTimeout(now);
+    this.#spreading.handleTimeout(now);
     this.plane.tables.reclaim();
     this.#changes.closeRetired();
     this.#settle();
@@ -788,6 +823,10 @@ export class Lns {
     this.#gateways.release();
   }
 }
+
+/** A LAC by its address and its name. */
+const lacOf = ({ hostName, source }: Pick<TunnelRequest, 'hostName' | 'source'>): string =>
+  `${source.address} ${hostName}`;
 
 function policyOf(group: TunnelGroup, client: TunnelClient): TunnelPolicy {
   return {

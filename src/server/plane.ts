@@ -9,6 +9,7 @@ import { joinRecord, type MemberLink, Tables } from '../dataplane/tables.ts';
 import { HELD_SLOTS, TrafficView } from '../dataplane/traffic.ts';
 import * as layout from '../generated/layout.ts';
 import type { Ffi } from '../io/ffi.ts';
+import { LANES } from '../io/steering.ts';
 import type { ShardReport, ShardTask, ShardWorkerData } from '../worker/shard.ts';
 import { Takeover } from './takeover.ts';
 
@@ -24,8 +25,8 @@ export interface PlaneOptions {
   readonly sockets: readonly {
     fds: readonly number[];
     listens: readonly number[];
-    /** By socket group: where PPP control frames arrive, apart from data. */
-    ppp?: readonly number[];
+    /** By lane after the first (io/steering.ts), by socket group: where control frames and spread data arrive. */
+    lanes?: readonly (readonly number[])[];
   }[];
   readonly core: ShardTask['core'];
   /** TUN queue by shard. */
@@ -196,9 +197,10 @@ export class Plane {
     this.#sockets = Array.from({ length: options.shards }, (_, shard) => {
       const fds = options.sockets[shard]?.fds ?? [];
       const groups = ffi === null ? 0 : Math.max(SOCKET_GROUPS, fds.length);
-      const sockets = new Int32Array(new SharedArrayBuffer(groups * 2 * 4)).fill(-1);
-      sockets.set(ffi === null ? [] : fds);
-      sockets.set(ffi === null ? [] : (options.sockets[shard]?.ppp ?? []), groups);
+      const sockets = new Int32Array(new SharedArrayBuffer(groups * LANES * 4)).fill(-1);
+      if (ffi !== null)
+        for (const [lane, own] of [fds, ...(options.sockets[shard]?.lanes ?? [])].entries())
+          sockets.set(own, lane * groups);
       return sockets;
     });
     this.#wakeFds = ffi === null ? [] : Array.from({ length: options.shards }, () => ffi.openEventfd());
@@ -236,7 +238,7 @@ export class Plane {
       timeOrigin: performance.timeOrigin,
       sockets: this.#sockets[shard]!,
       listens: [...new Set([...(sockets[shard]?.listens ?? []), ...this.#added[shard]!])]
-        .flatMap((group) => [group + this.#groups, group])
+        .flatMap((group) => this.#places(group))
         .filter((index) => Atomics.load(this.#sockets[shard]!, index) >= 0),
       epoll: this.#epolls[shard]!,
       tun: tun[shard] ?? -1,
@@ -280,7 +282,7 @@ export class Plane {
       await new Promise((resolve) => setTimeout(resolve, 1));
     }
     for (const group of this.#added[shard]!)
-      if (!known.has(group)) for (const index of [group, group + this.#groups]) this.#poll(shard, index);
+      if (!known.has(group)) for (const index of this.#places(group)) this.#poll(shard, index);
     this.#options.events.replaced?.(shard, reason, performance.now() - from);
   }
   /** For tests: has a shard that has an eventfd end by a trap of its path, or its thread by itself. */
@@ -299,9 +301,13 @@ export class Plane {
     }
     return -1;
   }
-  /** Socket groups that there is room for; behind them stand the sockets of PPP control frames. */
+  /** Socket groups that there is room for, in each lane. */
   get #groups(): number {
-    return this.#sockets[0]!.length / 2;
+    return this.#sockets[0]!.length / LANES;
+  }
+  /** Where a group's descriptors stand, one a lane. */
+  #places(group: number): number[] {
+    return Array.from({ length: LANES }, (_, lane) => group + lane * this.#groups);
   }
   #allRunning(): boolean {
     const { offset, stride } = this.plan.parts[layout.PART_SHARD_CONTROL]!;
@@ -419,14 +425,14 @@ export class Plane {
 
   /**
    * Gives the running shards a socket group. The main thread adds the descriptors to the shards' epoll sets itself.
-   * @param fds descriptor by shard, and behind them that for PPP control frames by shard
+   * @param fds descriptor by shard, lane after lane
    * @throws SystemError where the kernel refuses one; RangeError where there is no room for another group
    */
   addSockets(group: number, fds: readonly number[]): void {
     if (group >= this.#groups) throw new RangeError(`no room for more than ${group} local gateways`);
     fds.forEach((fd, i) => {
       const shard = i % this.shards;
-      const index = i < this.shards ? group : group + this.#groups;
+      const index = group + Math.floor(i / this.shards) * this.#groups;
       Atomics.store(this.#sockets[shard]!, index, fd);
       this.#added[shard]!.add(group);
       this.#poll(shard, index);
@@ -449,7 +455,7 @@ export class Plane {
     for (let shard = 0; shard < this.shards; shard++) {
       this.#added[shard]!.delete(group);
       const epoll = Atomics.load(this.#epolls[shard]!, 0);
-      for (const index of [group, group + this.#groups]) {
+      for (const index of this.#places(group)) {
         const fd = Atomics.exchange(this.#sockets[shard]!, index, -1);
         if (fd >= 0 && epoll >= 0) ffi.epoll_ctl(epoll, EPOLL_CTL_DEL, fd, Number(ffi.addressOf(unused)));
       }
@@ -501,6 +507,11 @@ export class Plane {
     }
   }
   /** Counters of a shard; drops that never happened are left out. */
+  /** CPU time of the shard's thread: microseconds modulo 2^32, a tenth of a second old at most. */
+  shardCpu(shard: number): number {
+    const { offset, stride } = this.plan.parts[layout.PART_SHARD_CONTROL]!;
+    return Atomics.load(this.#words, (offset + shard * stride + layout.SHARD_CPU) >>> 2) >>> 0;
+  }
   counters(shard: number): ShardCounters {
     const drops: Record<string, number> = {};
     for (const [index, name] of DROP_LIST) {

@@ -8,6 +8,7 @@ import type { MemoryPlan } from '../dataplane/plan.ts';
 import { impairArguments, type TrafficSetup } from '../dataplane/traffic.ts';
 import * as layout from '../generated/layout.ts';
 import { type Ffi, MSG_DONTWAIT, openFfi } from '../io/ffi.ts';
+import { LANE, LANES } from '../io/steering.ts';
 import { Uring } from '../io/uring.ts';
 
 /** Handed to the pool's workers at their start. */
@@ -22,9 +23,8 @@ export interface ShardTask {
   /** Time origin of the main thread (performance.timeOrigin): the shared clock counts from there. */
   readonly timeOrigin: number;
   /**
-   * File descriptor by socket group, -1 where there is none, and in the second half that for its PPP control frames; empty
-   * with a portable access side. Shared: the main thread
-   * adds and takes away while the shard runs.
+   * File descriptor by socket group, -1 where there is none, lane after lane (io/steering.ts); empty with a portable
+   * access side. Shared: the main thread adds and takes away while the shard runs.
    */
   readonly sockets: Int32Array;
   /** Places in `sockets` that this shard reads from the start. */
@@ -70,6 +70,8 @@ const CORE = {
 
 /** Longest wait: what bounds the end of the task, whatever else goes wrong. */
 const WAIT_MS = 250;
+/** How often the thread's CPU time is noted. */
+const CPU_MS = 100;
 /** Packets taken from a ring, or generated, in one turn. */
 const TURN = 256;
 const EAGAIN = 11;
@@ -107,6 +109,8 @@ class Shard {
   readonly #clock: number;
   readonly #epoll: number;
   readonly #uring: Uring | null;
+  /** When the thread's CPU time was last noted. */
+  #cpuFrom = 0;
 
   constructor(task: ShardTask, { memory, module, plan }: ShardWorkerData) {
     this.#task = task;
@@ -239,17 +243,16 @@ class Shard {
           this.#flush();
         }
         busy = this.#takeRings();
-        const groups = this.#task.sockets.length / 2;
         // Control frames first: they have a socket of their own, so that no flood of data keeps them out.
         for (let i = 0; i < ready; i++) {
           const data = this.#event(i);
-          if (data >= groups && data < READY_TUN) busy = this.#receive(data) || busy;
+          if (data < READY_TUN && this.#isControlLane(data)) busy = this.#receive(data) || busy;
         }
         for (let i = 0; i < ready; i++) {
           const data = this.#event(i);
           if (data === READY_WAKE) this.#woken();
           else if (data === READY_TUN) busy = this.#readTun() || busy;
-          else if (data < groups) busy = this.#receive(data) || busy;
+          else if (!this.#isControlLane(data)) busy = this.#receive(data) || busy;
         }
         tick = wasm.mpTick();
         if (tick !== 0) this.#flush();
@@ -276,6 +279,9 @@ class Shard {
     return { shard: this.#task.shard, loops };
   }
 
+  #isControlLane(place: number): boolean {
+    return Math.floor((place * LANES) / this.#task.sockets.length) === LANE.ppp;
+  }
   /** What became ready. */
   #event(i: number): number {
     return this.#view.getUint32(this.#scratch + 1024 + i * EPOLL_EVENT_SIZE + 4, true);
@@ -291,6 +297,11 @@ class Shard {
     const now = Math.max(0, performance.now() + this.#clock);
     this.#wasm.setNow(now >>> 0);
     this.#wasm.setClock(now * 1000);
+    if (now >= this.#cpuFrom + CPU_MS) {
+      this.#cpuFrom = now;
+      const { user, system } = process.threadCpuUsage();
+      Atomics.store(this.#words, (this.#control + layout.SHARD_CPU) >>> 2, user + system);
+    }
   }
 
   /** Waits until something is ready. @returns the number of events, which stand in the scratch area */
@@ -371,8 +382,7 @@ class Shard {
 
   /** One batch from a socket. @returns whether more may wait */
   #receive(place: number): boolean {
-    const groups = this.#task.sockets.length / 2;
-    const group = place < groups ? place : place - groups;
+    const group = place % (this.#task.sockets.length / LANES);
     const n = this.#ffi!.recvmmsg(
       this.#task.sockets[place]!,
       this.#base + this.#rx + layout.RX_MESSAGES,

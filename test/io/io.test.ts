@@ -4,6 +4,7 @@ import dgram from 'node:dgram';
 import { type TestContext, test } from 'node:test';
 import { SystemError } from '../../src/errors.ts';
 import { type Ffi, MSG_DONTWAIT, openFfi } from '../../src/io/ffi.ts';
+import { LANES, SPREAD_FROM } from '../../src/io/steering.ts';
 import { Ticker } from '../../src/io/ticker.ts';
 import { Tun } from '../../src/io/tun.ts';
 import { DatagramSender, openSocketGroup, openUdpSocket } from '../../src/io/udp.ts';
@@ -50,7 +51,7 @@ test('addresses: text and sockaddr agree, over IPv4 and IPv6', () => {
     assert.deepEqual(decodeSockaddr(encodeSockaddr(peer)), peer);
 });
 
-test('the kernel steers by the header: control and runts to socket 0, data and PPP control apart by Tunnel ID', async (t) => {
+test('the kernel steers by the header: control and runts to socket 0, data and PPP control apart by Tunnel ID, or by Session ID', async (t) => {
   const ffi = ffiOf(t);
   if (ffi === null) return;
   for (const address of ['127.0.0.1', '::1']) {
@@ -60,7 +61,7 @@ test('the kernel steers by the header: control and runts to socket 0, data and P
     const sender = new DatagramSender(ffi);
     const from = openUdpSocket(ffi, { address, port: 0 });
     t.after(() => ffi.close(from.fd));
-    const wanted = new Array<number>(2 * shards + 1).fill(0);
+    const wanted = new Array<number>(LANES * shards + 1).fill(0);
     const send = (octets: number[], socket: number): void => {
       assert.ok(sender.send(from.fd, new Uint8Array(octets), { address, port: group.port }));
       wanted[socket]!++;
@@ -92,6 +93,21 @@ test('the kernel steers by the header: control and runts to socket 0, data and P
       }
       send([0x00, 2, 0, tunnel, 0, 1], 0); // no PPP frame
     }
+    // Tunnels whose sessions are spread: by Session ID, to sockets that never get merged runs.
+    for (const [high, low] of [
+      [SPREAD_FROM >>> 8, SPREAD_FROM & 0xff],
+      [0xff, 0xff],
+    ] as const)
+      for (let session = 1; session <= 9; session++) {
+        const shard = session % shards;
+        send([0x00, 2, high, low, 0, session, 0, 0x21], 1 + 2 * shards + shard);
+        send([0x40, 2, 0, 12, high, low, 0, session, 0xff, 0x03, 0, 0x21], 1 + 2 * shards + shard);
+        send([0x4a, 2, 0, 18, high, low, 0, session, 0, 0, 0, 0, 0, 0, 0xc0, 0x21], 1 + 2 * shards + shard); // offset
+        send([0x00, 2, high, low, 0, session, 0xc0, 0x21], 1 + shards + shard);
+        send([0x48, 2, 0, 18, high, low, 0, session, 0, 0, 0, 0, 0xff, 0x03, 0x80, 0x21], 1 + shards + shard);
+        send([0xc8, 2, 0, 12, high, low, 0, session, 0, 0, 0, 0], 0);
+      }
+    send([0x00, 2, 0xef, 0xff, 0, 2, 0, 0x21], 1 + (0xefff % shards));
     send([0x40], 0);
     send([], 0);
     await new Promise((resolve) => setTimeout(resolve, 20));

@@ -76,6 +76,16 @@ const l2tpAttributes = (own: readonly Statement[]): Statement[] => [
   flag('lcp-renegotiation', 'Negotiate LCP anew with the client, whatever the LAC agreed on', {
     ...NEW_SESSIONS,
   }),
+  leaf(
+    'load-balance',
+    oneOf('automatic', 'per-session', 'per-tunnel'),
+    "Work on a tunnel's sessions on one core or on all",
+    {
+      default: 'automatic',
+      effect: 'new-tunnels',
+      since: 'ours',
+    },
+  ),
   flag('local-chap', "Challenge the client, whatever the LAC's proxy authentication says", {
     ...NEW_SESSIONS,
   }),
