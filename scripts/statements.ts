@@ -30,6 +30,8 @@ function typeText(type: ValueType | undefined): string {
       return `1..${type.max} characters`;
     case 'size':
       return `${size(type.min)}..${size(type.max)}`;
+    case 'rate':
+      return `${type.min}..${type.max}, or with k, m, g`;
     case 'regex':
       return 'regular expression';
     case 'secret':
@@ -110,6 +112,9 @@ export function statementsManual(): string {
     ]),
     ...section('[edit chassis]', top('chassis').children!, [
       'Other statements of `chassis` are kept as they are written.',
+    ]),
+    ...section('[edit firewall]', top('firewall').children!, [
+      'What a Filter-Id stands for. Other statements of `firewall` are kept as they are written.',
     ]),
     '## The rest',
     '',

@@ -100,6 +100,8 @@ export class Accounting {
   readonly #replaying = new Set<string>();
   #replayAt = Number.POSITIVE_INFINITY;
   #closed = false;
+  /** Milliseconds of the wall clock. */
+  readonly #began: number;
   /** Since the start; `lost` by reason. */
   readonly counters = { starts: 0, interims: 0, stops: 0, answered: 0, spooled: 0, replayed: 0 };
   readonly lost: Record<LossReason | 'no-server' | 'too-large', number> = {
@@ -113,6 +115,7 @@ export class Accounting {
   /** @throws ConfigError where the folder of the spool cannot be used */
   constructor(options: AccountingOptions) {
     this.#options = options;
+    this.#began = options.wallClock();
     options.servers.onAlive = () => this.#replaySoon();
     if (options.directory !== null) this.#spool = this.#openSpool();
     if (this.#spool !== null && this.#spool.count > 0)
@@ -205,6 +208,8 @@ export class Accounting {
     list.addText('User-Name', attributes.accountingName ?? session.userName);
     if (session.address !== 0) list.add('Framed-IP-Address', formatIpv4(session.address));
     if (attributes.framedNetmask !== null) list.add('Framed-IP-Netmask', formatIpv4(attributes.framedNetmask));
+    for (const { address, length, metric } of attributes.framedRoutes)
+      list.add('Framed-Route', `${formatIpv4(address)}/${length} 0.0.0.0 ${metric}`);
     addLine(list, line, this.#options.nasIdentifier());
     for (const value of attributes.classes) list.add('Class', value);
     if (attributes.chargeableIdentity !== null) list.add('Chargeable-User-Identity', attributes.chargeableIdentity);
@@ -344,6 +349,10 @@ export class Accounting {
       const spooled = this.#spool.take();
       if (spooled === null) return;
       const { record } = spooled;
+      if (this.#isStale(record)) {
+        spooled.done();
+        continue;
+      }
       const key = record.sessionId === '' ? `${record.at} ${record.status}` : record.sessionId;
       const transport = this.#options.servers.accounting(record.profile) ?? this.#anyTransport();
       if (transport === undefined || this.#replaying.has(key)) {
@@ -354,6 +363,10 @@ export class Accounting {
       this.#replaying.add(key);
       transport.ask(this.#request(record, (answer) => this.#replayed(spooled, key, answer)));
     }
+  }
+  /** On and Off are of their moment: told later, they would end sessions that have begun since. */
+  #isStale({ status, at }: AccountingRecord): boolean {
+    return (status === ACCT_ON || status === ACCT_OFF) && (at < this.#began || this.counters.answered > 0);
   }
   #replayed(spooled: SpooledRecord, key: string, answer: RadiusAnswer): void {
     this.#replaying.delete(key);

@@ -7,6 +7,7 @@ import { parseIpv4 } from '../wire/address.ts';
 import {
   type AccessLine,
   type Credentials,
+  type FramedRoute,
   NO_SUBSCRIBER_ATTRIBUTES,
   type Rate,
   type SubscriberAttributes,
@@ -149,8 +150,11 @@ export function parsePolicer(text: string): { up?: Rate; down?: Rate } | null {
   return result.up === undefined && result.down === undefined ? null : result;
 }
 
-/** Framed-Route (RFC 2865 section 5.22): `prefix[/length] gateway metric …`; null where it cannot be read. */
-export function parseFramedRoute(text: string): { address: number; length: number; metric: number } | null {
+/**
+ * Framed-Route (RFC 2865 section 5.22): `prefix[/length] gateway metric …`; null where it cannot be read. A gateway is
+ * not looked at: whatever it is, it is reached through the session.
+ */
+export function parseFramedRoute(text: string): FramedRoute | null {
   const [prefix = '', gateway, metric] = text.trim().split(/\s+/);
   const [address, bits] = prefix.split('/');
   const number = parseIpv4(address!);
@@ -163,11 +167,19 @@ export function parseFramedRoute(text: string): { address: number; length: numbe
   return { address: (number & mask) >>> 0, length, metric: Number.parseInt(metric ?? '1', 10) || 1 };
 }
 
+/** Length of a prefix with this mask; null where it is none. */
+function prefixLengthOf(mask: number): number | null {
+  const length = Math.clz32(~mask >>> 0);
+  return ((mask << length) | 0) === 0 || length === 32 ? length : null;
+}
+
 /** What in a reply was not honoured, and why. */
 export type AttributeFault = readonly [attribute: string, why: string];
 type WithAttributes = { readonly attributes: readonly Attribute[] };
-/** The rate that a policer of the configuration sets, for Filter-Id and Juniper-Firewall-filter-name. */
+/** The rate that the configuration has for a Filter-Id or Juniper-Firewall-filter-name; null where it has none. */
 export type FilterRates = (name: string) => Rate | null;
+/** A direction that a Filter-Id may end in (RFC 2865 section 5.11 leaves it open; every server writes it so). */
+const FILTER_DIRECTION = /\.(in|out)$/;
 
 /** The rates in a reply or a CoA-Request; null where nothing is said. */
 export function parseRates(
@@ -177,8 +189,14 @@ export function parseRates(
 ): { rateUp: Rate | null; rateDown: Rate | null } {
   let rateUp: Rate | null = null;
   let rateDown: Rate | null = null;
-  const filter = textOf(packet, 'Filter-Id') ?? textOf(packet, 'Juniper-Firewall-filter-name');
-  if (filter !== undefined) rateUp = rateDown = filterRates(filter);
+  for (const value of [...valuesOf(packet, 'Juniper-Firewall-filter-name'), ...valuesOf(packet, 'Filter-Id')]) {
+    const name = String(value);
+    const direction = filterRates(name) === null ? FILTER_DIRECTION.exec(name)?.[1] : undefined;
+    const rate = filterRates(direction === undefined ? name : name.replace(FILTER_DIRECTION, ''));
+    if (rate === null) faults.push(['Filter-Id', `the configuration has no rate for ${name}`]);
+    if (direction !== 'out') rateUp = rate ?? rateUp;
+    if (direction !== 'in') rateDown = rate ?? rateDown;
+  }
   const up = numberOf(packet, 'WISPr-Bandwidth-Max-Up') ?? 0;
   const down = numberOf(packet, 'WISPr-Bandwidth-Max-Down') ?? 0;
   if (up > 0) rateUp = rateOf(up);
@@ -223,12 +241,22 @@ export function acceptedAttributes(
     return seconds === undefined ? null : seconds * 1000;
   };
   const framed = address('Framed-IP-Address');
-  const routes = [];
+  const routes: FramedRoute[] = [];
+  const addRoute = (route: FramedRoute): void => {
+    if (!routes.some(({ address, length }) => address === route.address && length === route.length)) routes.push(route);
+  };
   for (const route of valuesOf(packet, 'Framed-Route')) {
     const parsed = parseFramedRoute(String(route));
     if (parsed === null) faults.push(['Framed-Route', 'it cannot be read']);
-    else routes.push(parsed);
+    else addRoute(parsed);
   }
+  // With an address of its own and a netmask the client is a router to that network (RFC 2865 section 5.9).
+  const framedAddress = framed === ADDRESS_USER || framed === ADDRESS_NAS || framed === 0 ? null : framed;
+  const netmask = address('Framed-IP-Netmask');
+  const behind = netmask === null ? 32 : prefixLengthOf(netmask);
+  if (behind === null) faults.push(['Framed-IP-Netmask', 'its ones are not in front of its zeros']);
+  else if (framedAddress !== null && behind > 0 && behind < 32)
+    addRoute({ address: (framedAddress & netmask!) >>> 0, length: behind, metric: 1 });
   let interim = numberOf(packet, 'Acct-Interim-Interval') ?? null;
   if (interim !== null && interim !== 0 && interim < INTERIM_MIN_SECONDS) {
     faults.push(['Acct-Interim-Interval', `less than ${INTERIM_MIN_SECONDS} s`]);
@@ -249,8 +277,8 @@ export function acceptedAttributes(
   return {
     ...NO_SUBSCRIBER_ATTRIBUTES,
     ppp,
-    framedAddress: framed === ADDRESS_USER || framed === ADDRESS_NAS || framed === 0 ? null : framed,
-    framedNetmask: address('Framed-IP-Netmask'),
+    framedAddress,
+    framedNetmask: netmask,
     framedRoutes: routes,
     sessionTimeoutMs: milliseconds('Session-Timeout'),
     interimIntervalMs: interim === null ? null : interim * 1000,

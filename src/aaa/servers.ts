@@ -7,6 +7,8 @@ import type { RandomSource } from '../wire/random.ts';
 
 /** Time for which a server that does not answer is passed over (Junos). */
 export const DEAD_TIME_MS = 300_000;
+/** How long answers to accounting requests of a profile that is gone are awaited. */
+const LINGER_MS = 3000;
 /** Requests of one profile that wait for their turn. */
 const QUEUE_MAX = 16_384;
 
@@ -30,11 +32,30 @@ interface ProfileServers {
   readonly accounting: RadiusTransport;
 }
 
+/** The user profiles of a configuration that have servers: their own, else their tunnel group's, else those of all. */
+export function serversByProfile(
+  config: LnsConfig,
+): Map<string, { readonly profile: UserProfile; readonly servers: readonly RadiusServerConfig[] }> {
+  const found = new Map<string, { profile: UserProfile; servers: readonly RadiusServerConfig[] }>();
+  const add = (profile: UserProfile, group: UserProfile): void => {
+    const servers = [profile.radiusServers, group.radiusServers, config.radiusServers].find((list) => list.length > 0);
+    if (servers !== undefined && !found.has(profile.name)) found.set(profile.name, { profile, servers });
+  };
+  for (const group of config.tunnelGroups) {
+    add(group.userProfile, group.userProfile);
+    for (const { pppProfile } of group.tunnelProfile.clients.values())
+      if (pppProfile !== null) add(pppProfile, group.userProfile);
+  }
+  return found;
+}
+
 /** The servers of each user profile: its own, else its tunnel group's profile's, else those of `[edit access]`. */
 export class ProfileRadius {
   readonly #log: Log;
   readonly #random: RandomSource;
   readonly #profiles = new Map<string, ProfileServers>();
+  /** Transports that are closed soon, and what closes them. */
+  readonly #lingering = new Map<RadiusTransport, NodeJS.Timeout>();
   #closed = false;
   /** A server answered again after it was dead. */
   onAlive: (() => void) | null = null;
@@ -48,31 +69,29 @@ export class ProfileRadius {
 
   /** Takes a configuration: what is the same goes on, with its counters; what is gone is closed. */
   configure(config: LnsConfig): void {
-    const wanted = new Map<string, readonly RadiusServerConfig[]>();
-    const add = (profile: UserProfile, group: UserProfile): void => {
-      const servers = [profile.radiusServers, group.radiusServers, config.radiusServers].find(
-        (list) => list.length > 0,
-      );
-      if (servers !== undefined && !wanted.has(profile.name)) wanted.set(profile.name, servers);
-    };
-    for (const group of config.tunnelGroups) {
-      add(group.userProfile, group.userProfile);
-      for (const { pppProfile } of group.tunnelProfile.clients.values())
-        if (pppProfile !== null) add(pppProfile, group.userProfile);
-    }
+    const wanted = serversByProfile(config);
     for (const [name, profile] of this.#profiles) {
-      if (wanted.has(name) && profile.key === keyOf(wanted.get(name)!)) continue;
+      const servers = wanted.get(name)?.servers;
+      if (servers !== undefined && profile.key === keyOf(servers)) continue;
       profile.access.close();
-      profile.accounting.close();
+      this.#linger(profile.accounting);
       this.#profiles.delete(name);
     }
-    for (const [name, servers] of wanted)
+    for (const [name, { servers }] of wanted)
       if (!this.#profiles.has(name))
         this.#profiles.set(name, {
           key: keyOf(servers),
           access: this.#transport(name, 'authentication', servers),
           accounting: this.#transport(name, 'accounting', servers),
         });
+  }
+  /** The last records are on their way: their answers are awaited. */
+  #linger(transport: RadiusTransport): void {
+    const end = setTimeout(() => {
+      this.#lingering.delete(transport);
+      transport.close();
+    }, LINGER_MS);
+    this.#lingering.set(transport, end);
   }
   /** Where users of a profile are judged; undefined without a server. */
   access(profile: string): RadiusTransport | undefined {
@@ -106,6 +125,11 @@ export class ProfileRadius {
       accounting.close();
     }
     this.#profiles.clear();
+    for (const [transport, end] of this.#lingering) {
+      clearTimeout(end);
+      transport.close();
+    }
+    this.#lingering.clear();
   }
 
   #transport(profile: string, kind: 'authentication' | 'accounting', list: readonly RadiusServerConfig[]) {

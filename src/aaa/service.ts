@@ -4,7 +4,7 @@ import type { Log } from '../server/log.ts';
 import type { RandomSource } from '../wire/random.ts';
 import { Accounting } from './accounting.ts';
 import { OrderedAaa } from './radius.ts';
-import { ProfileRadius } from './servers.ts';
+import { ProfileRadius, serversByProfile } from './servers.ts';
 
 export interface AaaServiceOptions {
   readonly config: LnsConfig;
@@ -27,6 +27,7 @@ export class AaaService {
   readonly #wake: () => void;
   readonly #prefix: string;
   #sequence = 0;
+  #started = false;
 
   /** @throws ConfigError where the folder for accounting records cannot be used */
   constructor(options: AaaServiceOptions) {
@@ -36,7 +37,12 @@ export class AaaService {
     this.servers = new ProfileRadius(log, random);
     this.servers.configure(config);
     const nasIdentifier = (): string => this.#config.hostName ?? hostname();
-    this.users = new OrderedAaa({ servers: this.servers, nasIdentifier, filterRates: () => null, log });
+    this.users = new OrderedAaa({
+      servers: this.servers,
+      nasIdentifier,
+      filterRates: (name) => this.#config.filters.get(name) ?? null,
+      log,
+    });
     this.accounting = new Accounting({
       servers: this.servers,
       nasIdentifier,
@@ -61,12 +67,19 @@ export class AaaService {
   }
   /** Takes another configuration into force. */
   configure(config: LnsConfig): void {
+    const before = accountingServers(this.#config);
+    const after = accountingServers(config);
+    // To a server the NAS is one, whatever its profiles: only whom no profile told anything hears that it begins, and only
+    // whom none tells anything any more that it ends.
+    if (this.#started) this.accounting.announce('off', unshared(before, after));
     this.#config = config;
     this.servers.configure(config);
+    if (this.#started) this.accounting.announce('on', unshared(after, before));
   }
   /** The server takes sessions from now on. */
   start(): void {
-    this.accounting.announce('on', this.#accountingProfiles());
+    this.#started = true;
+    this.accounting.announce('on', accountingServers(this.#config).keys());
     this.accounting.resume();
     this.#wake();
   }
@@ -78,7 +91,7 @@ export class AaaService {
   }
   /** After the last session: tells the servers, and waits at most `waitMs` for them. */
   async close(waitMs: number): Promise<void> {
-    this.accounting.announce('off', this.#accountingProfiles());
+    this.accounting.announce('off', accountingServers(this.#config).keys());
     await this.abandon(waitMs);
   }
   /** The same where no server was told that we had started. */
@@ -86,16 +99,24 @@ export class AaaService {
     await this.accounting.close(waitMs);
     this.servers.close();
   }
+}
 
-  #accountingProfiles(): Set<string> {
-    const names = new Set<string>();
-    for (const group of this.#config.tunnelGroups)
-      for (const profile of [
-        group.userProfile,
-        ...[...group.tunnelProfile.clients.values()].map(({ pppProfile }) => pppProfile),
-      ])
-        if (profile?.radiusAccounting === true && this.servers.accounting(profile.name) !== undefined)
-          names.add(profile.name);
-    return names;
-  }
+/** The servers that take accounting records, by profile: address and port. */
+function accountingServers(config: LnsConfig): Map<string, readonly string[]> {
+  const found = new Map<string, readonly string[]>();
+  for (const [name, { profile, servers }] of serversByProfile(config))
+    if (profile.radiusAccounting)
+      found.set(
+        name,
+        servers.map(({ address, accountingPort }) => `${address} ${accountingPort}`),
+      );
+  return found;
+}
+/** Profiles of `one` none of whose servers any of `other` has. */
+function unshared(
+  one: ReadonlyMap<string, readonly string[]>,
+  other: ReadonlyMap<string, readonly string[]>,
+): string[] {
+  const known = new Set([...other.values()].flat());
+  return [...one].filter(([, servers]) => !servers.some((server) => known.has(server))).map(([name]) => name);
 }

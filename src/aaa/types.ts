@@ -33,12 +33,20 @@ export interface Rate {
   readonly burstOctets: number;
 }
 
+/** A network behind the client, routed to its session. */
+export interface FramedRoute {
+  /** A 32-bit number. */
+  readonly address: number;
+  readonly length: number;
+  readonly metric: number;
+}
+
 /** What a user gets, from whoever answered for it; null or empty where nothing is said. */
 export interface SubscriberAttributes {
   /** Addresses are 32-bit numbers. */
   readonly framedAddress: number | null;
   readonly framedNetmask: number | null;
-  readonly framedRoutes: readonly { readonly address: number; readonly length: number; readonly metric: number }[];
+  readonly framedRoutes: readonly FramedRoute[];
   readonly ppp: PppAttributes;
   readonly sessionTimeoutMs: number | null;
   readonly interimIntervalMs: number | null;

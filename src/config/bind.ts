@@ -7,7 +7,7 @@ import type { Diagnostic } from './types.ts';
 import { checkValue } from './value.ts';
 
 export { ConfigNode } from './tree.ts';
-export { checkValue, parsePrefix, parseSize } from './value.ts';
+export { checkValue, parsePrefix, parseRate, parseSize } from './value.ts';
 
 export interface ConfigTree {
   /** As written, groups and all: what is shown, edited and kept. */

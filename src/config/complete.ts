@@ -281,6 +281,9 @@ class Completer {
       case 'client':
         for (const profile of entries(access, 'profile')) put(keys(entries(profile, 'client')), profile.key!);
         break;
+      case 'policer':
+        put(keys(entries(child(this.#root, 'firewall'), 'policer')), '');
+        break;
       case 'user':
         for (const { word, description } of this.#live?.('user') ?? []) put([word], description);
         break;

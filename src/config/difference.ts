@@ -106,6 +106,7 @@ const EMPTY: LnsConfig = {
   trace: null,
   system: { users: [], socketPath: null, socketGroup: null },
   chassis: { model: null, pics: [], febs: new Map() },
+  filters: new Map(),
 };
 const byName = (groups: readonly TunnelGroup[]): Map<string, TunnelGroup> =>
   new Map(groups.map((group) => [group.name, group]));

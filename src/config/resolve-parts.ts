@@ -1,5 +1,5 @@
-import { type ConfigNode, parseSize } from './bind.ts';
-import { child, entries, has, numberOf, value, values } from './query.ts';
+import { type ConfigNode, parseRate, parseSize } from './bind.ts';
+import { child, entries, entry, has, numberOf, value, values } from './query.ts';
 import type { LOGIN_CLASSES } from './schema/system.ts';
 import type {
   ChassisConfig,
@@ -7,6 +7,7 @@ import type {
   InterfaceTraceConfig,
   LoginUser,
   PlatformName,
+  PolicerConfig,
   RadiusDisconnectConfig,
   RadiusServerConfig,
   SyslogFacility,
@@ -36,6 +37,42 @@ const DEFAULT_TRACE_SIZE = 128 * 1024;
 const DEFAULT_TRACE_FILES = 3;
 const SYSLOG_PORT = 514;
 const RADIUS_DISCONNECT_PORT = 1700;
+
+const isOther = ({ statement, inactive }: ConfigNode): boolean => statement.status === 'opaque' && !inactive;
+
+/** Rates by the names that a Filter-Id may have. A filter's name goes before a policer's. */
+export function filterRates(firewall: ConfigNode | null, tell: Tell): Map<string, PolicerConfig> {
+  const policers = new Map<string, PolicerConfig>();
+  for (const node of entries(firewall, 'policer')) {
+    const limits = child(node, 'if-exceeding');
+    const bps = parseRate(value(limits, 'bandwidth-limit') ?? '');
+    const burstOctets = parseRate(value(limits, 'burst-size-limit') ?? '');
+    if (limits === null) tell(node, ['firewall'], `policer ${node.key}`, "Missing mandatory statement: 'if-exceeding'");
+    else if (bps !== null && burstOctets !== null) policers.set(node.key!, { bps, burstOctets });
+  }
+  const filters = new Map<string, PolicerConfig>();
+  const inet = child(child(firewall, 'family'), 'inet');
+  for (const [path, node] of [
+    ...entries(firewall, 'filter').map((one) => [['firewall'], one] as const),
+    ...entries(inet, 'filter').map((one) => [['firewall', 'family inet'], one] as const),
+  ])
+    for (const term of entries(node, 'term')) {
+      const name = value(child(term, 'then'), 'policer');
+      if (name === null) continue;
+      const policer = policers.get(name);
+      if (entry(firewall, 'policer', name) === null)
+        tell(
+          term,
+          [...path, `filter ${node.key}`, `term ${term.key}`, 'then'],
+          `policer ${name}`,
+          'referenced policer must be defined',
+        );
+      // A term with conditions limits some packets only, which nobody here tells apart.
+      else if (policer !== undefined && !filters.has(node.key!) && !term.children.some(isOther))
+        filters.set(node.key!, policer);
+    }
+  return new Map([...policers, ...filters]);
+}
 
 /** `radius-server` entries below `node`. */
 export function radiusServers(node: ConfigNode | null, path: readonly string[], clear: Clear): RadiusServerConfig[] {

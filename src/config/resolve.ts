@@ -7,6 +7,7 @@ import { child, entries, entry, has, numberOf, numberOrNull, value, values } fro
 import { checkInterfaces, serviceInterfaceConfigs } from './resolve-interfaces.ts';
 import {
   chassisConfig,
+  filterRates,
   radiusDisconnect,
   radiusServers,
   syslogHosts,
@@ -138,6 +139,7 @@ class Resolver {
       trace: traceConfig(child(l2tp, 'traceoptions')),
       system: systemConfig(system, (...what) => this.#error(...what)),
       chassis: chassisConfig(child(root, 'chassis')),
+      filters: filterRates(child(root, 'firewall'), (...what) => this.#error(...what)),
     };
   }
 

@@ -1,4 +1,5 @@
 import { ACCESS } from './schema/access.ts';
+import { FIREWALL } from './schema/firewall.ts';
 import { L2TP } from './schema/l2tp.ts';
 import { CHASSIS, SYSTEM } from './schema/system.ts';
 import { block, leaf, opaque, type Statement, TEXT } from './statement.ts';
@@ -14,6 +15,7 @@ export const ROOT: readonly Statement[] = [
   block('services', 'Services', [L2TP], { open: 'load' }),
   block('interfaces', 'Interfaces', []),
   ACCESS,
+  FIREWALL,
   ...[
     'snmp',
     'forwarding-options',
@@ -23,7 +25,6 @@ export const ROOT: readonly Statement[] = [
     'policy-options',
     'class-of-service',
     'security',
-    'firewall',
     'routing-instances',
     'applications',
     'accounting-options',

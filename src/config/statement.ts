@@ -5,6 +5,8 @@ export type ValueType =
   | { readonly type: 'text'; readonly max: number; readonly pattern?: RegExp; readonly message?: string }
   /** Octets, as `128k`, `1m`, `1g` or a number. */
   | { readonly type: 'size'; readonly min: number; readonly max: number }
+  /** Bits a second or octets, as `10m`: k, m and g are powers of a thousand, as with every rate. */
+  | { readonly type: 'rate'; readonly min: number; readonly max: number }
   /** A regular expression. */
   | { readonly type: 'regex'; readonly max: number }
   | { readonly type: 'secret'; readonly max: number }
@@ -31,6 +33,7 @@ export type Names =
   | 'interface-id'
   | 'tunnel-group'
   | 'client'
+  | 'policer'
   | 'user';
 
 /** One statement, declared once: parser, checks, display, completion and manual come from here. */

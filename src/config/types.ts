@@ -243,6 +243,11 @@ export interface ChassisConfig {
 }
 
 /** The whole configuration, defaults and precedence applied. */
+/** The rate of a policer. */
+export interface PolicerConfig {
+  readonly bps: number;
+  readonly burstOctets: number;
+}
 export interface LnsConfig {
   readonly hostName: string | null;
   readonly tunnelGroups: readonly TunnelGroup[];
@@ -257,6 +262,8 @@ export interface LnsConfig {
   readonly trace: TraceConfig | null;
   readonly system: SystemConfig;
   readonly chassis: ChassisConfig;
+  /** What a Filter-Id stands for: the policers of filters that limit all packets, and policers by their own names. */
+  readonly filters: ReadonlyMap<string, PolicerConfig>;
 }
 
 /** Seconds between LCP Echo-Requests where nothing is said, in ms (13.2 manual). */

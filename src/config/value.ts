@@ -31,6 +31,13 @@ export function checkValue(type: ValueType, value: string): string | null {
         ? null
         : `value ${value} is not within range (${formatSize(type.min)}..${formatSize(type.max)})`;
     }
+    case 'rate': {
+      const rate = parseRate(value);
+      if (rate === null) return `invalid value '${value}': a number is expected, as 512k or 10m`;
+      return rate >= type.min && rate <= type.max
+        ? null
+        : `value ${value} is not within range (${type.min}..${type.max})`;
+    }
     case 'regex':
       if (value.length === 0 || value.length > type.max) return `Must be a string of ${type.max} characters or less`;
       return isRegex(value) ? null : `invalid value '${value}': a regular expression is expected`;
@@ -67,6 +74,11 @@ function decodedLength(secret: string): number {
 export function parseSize(text: string): number | null {
   const match = /^(\d{1,12})([kmg]?)$/.exec(text);
   return match === null ? null : Number(match[1]) * 1024 ** ['', 'k', 'm', 'g'].indexOf(match[2]!);
+}
+/** "512k", "10m", "1g" or a number alone, in powers of a thousand; null where it is none. */
+export function parseRate(text: string): number | null {
+  const match = /^(\d{1,12})([kmg]?)$/.exec(text);
+  return match === null ? null : Number(match[1]) * 1000 ** ['', 'k', 'm', 'g'].indexOf(match[2]!);
 }
 const formatSize = (octets: number): string => {
   const power = [3, 2, 1].find((one) => octets % 1024 ** one === 0) ?? 0;

@@ -163,6 +163,9 @@ export class Tables {
   /** Bundles whose owner has yet to let go. */
   #ending: number[] = [];
   #retired: Retired[] = [];
+  /** Stack nodes of the framed routes of sessions, by row. */
+  readonly #routes = new Map<number, number[]>();
+  #routeCount = 0;
   #upSequence = 0n;
 
   constructor(wasm: PathExports, memory: WebAssembly.Memory, plan: MemoryPlan) {
@@ -398,6 +401,46 @@ export class Tables {
   }
 
   /**
+   * Has a session that is up, or a bundle's network row, carry a prefix as well (a framed route): it goes on top of the
+   * prefix's stack, and is accepted as a source from now on. `sessionDown` takes it away again.
+   * @param address 16 octets, IPv4 mapped; what exceeds the length is not looked at
+   * @param length 0 to 128, over the mapped space: 96 more than an IPv4 prefix's
+   * @returns false where the table is full
+   */
+  addRoute(row: number, address: Uint8Array, length: number, now: number): boolean {
+    const { addresses, sessions } = this.#plan.sizes;
+    // Every session has room for its address, whatever the routes need.
+    if (this.#routeCount >= addresses - sessions) return false;
+    this.reclaim();
+    const node = this.#nodes.take();
+    if (node === 0) return false;
+    const scratch = this.#plan.parts[layout.PART_SCRATCH]!.offset;
+    this.#octets.set(address, scratch);
+    this.#wasm.setNow(now);
+    const instance = this.#halves[(this.#sessionAt(row) + layout.SESSION_ROUTING_INSTANCE) >>> 1]!;
+    if (this.#wasm.stackPush(instance, length, scratch, row, node, this.#passedEpoch()) === 0) {
+      this.#nodes.give(node);
+      return false;
+    }
+    const nodes = this.#routes.get(row);
+    if (nodes === undefined) this.#routes.set(row, [node]);
+    else nodes.push(node);
+    this.#routeCount++;
+    return true;
+  }
+  #removeRoutes(row: number, now: number): void {
+    const nodes = this.#routes.get(row);
+    if (nodes === undefined) return;
+    this.#routes.delete(row);
+    this.#routeCount -= nodes.length;
+    this.#wasm.setNow(now);
+    for (const node of nodes) {
+      this.#wasm.stackRemove(node, this.#epoch() + 1);
+      this.#retire('node', node);
+    }
+  }
+
+  /**
    * Closes a session to IP packets; the session below it in the stack carries the address from now on.
    * @returns row of the new carrier, 0 where the address has none, or the row that carried all along
    */
@@ -405,6 +448,7 @@ export class Tables {
     const at = this.#sessionAt(row);
     const node = this.#words[(at + layout.SESSION_STACK_NODE) >>> 2]!;
     let carrier = 0;
+    this.#removeRoutes(row, now);
     if (node !== 0) {
       this.#wasm.setNow(now);
       carrier = this.#wasm.stackRemove(node, this.#epoch() + 1) >>> 0;

@@ -18,6 +18,7 @@ const IFA_ADDRESS = 1;
 const IFA_LOCAL = 2;
 const RTA_DST = 1;
 const RTA_OIF = 4;
+const RTA_PRIORITY = 6;
 const IFF_UP = 1;
 const RT_TABLE_MAIN = 254;
 const RTPROT_STATIC = 4;
@@ -31,6 +32,8 @@ const NLMSG_HEADER = 16;
 export interface Prefix {
   readonly address: string;
   readonly length: number;
+  /** Routes of one prefix: the lowest is taken; default 0. */
+  readonly metric?: number;
 }
 
 /** A small rtnetlink client: what the LNS does to the host's network, and nothing more (rtnetlink(7)). */
@@ -107,7 +110,8 @@ export class Netlink {
             0,
             0,
           ]);
-          return message(type, flags, body, attribute(RTA_DST, octets), attribute(RTA_OIF, u32(index)));
+          const metric = prefix.metric === undefined ? [] : [attribute(RTA_PRIORITY, u32(prefix.metric))];
+          return message(type, flags, body, attribute(RTA_DST, octets), attribute(RTA_OIF, u32(index)), ...metric);
         }),
         `route ${part[0]!.address}/${part[0]!.length}${part.length > 1 ? ` and ${part.length - 1} more` : ''}`,
         ignore,

@@ -204,6 +204,8 @@ export function sessionLines(fields: Fields, level: string, indent: string): str
     ),
     pairs(inner, ['Create time', fields.text('l2tp-create-time')], ['Up time', fields.text('l2tp-up-time')]),
     pairs(inner, ['Idle time', fields.text('l2tp-idle-time')]),
+    // Ours: no router shows them here.
+    ...(get('framed-routes') === '' ? [] : [pairs(inner, ['Framed routes', get('framed-routes')])]),
     ...counterBlock(fields, inner, ALL),
   ];
 }

@@ -276,6 +276,13 @@ export function sessionEntry(lns: Lns, tunnel: LnsTunnel, call: Call, level: Lev
     );
     const last = lastData(lns, [call]);
     children.push(elapsed('l2tp-idle-time', last === 0 ? 0 : performance.now() - last));
+    if (end.routes.length > 0)
+      children.push(
+        leaf(
+          'l2tp-session-framed-routes',
+          end.routes.map(({ address, length }) => `${formatIpv4(address)}/${length}`).join(', '),
+        ),
+      );
   } else if (unit !== undefined) children.push(leaf('l2tp-session-interface-unit', unit));
   if (showsCounters(level)) {
     const { traffic, since } = sinceBaseline(call, sessionTraffic(lns, call), call.createdDate);

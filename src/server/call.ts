@@ -1,6 +1,6 @@
 import type dgram from 'node:dgram';
 import type { TerminateCause } from '../aaa/terminate.ts';
-import type { SubscriberAttributes } from '../aaa/types.ts';
+import type { FramedRoute, SubscriberAttributes } from '../aaa/types.ts';
 import type { AddressPool } from '../config/pool.ts';
 import type { ServiceUnit, TunnelClient, TunnelGroup } from '../config/types.ts';
 import type { Timed } from '../control/deadlines.ts';
@@ -73,6 +73,8 @@ export abstract class NetworkEnd implements Timed {
   pool: AddressPool | null = null;
   /** A fixed address, kept from the pools. */
   taken: number | null = null;
+  /** Networks behind the client that it carries, or backs up. */
+  readonly routes: FramedRoute[] = [];
   unit: ServiceUnit | null = null;
   up = false;
   upAt = 0;

@@ -236,7 +236,7 @@ export class Lns {
       clear: ({ call }) => this.#disconnect(call, 3, 0, call.lastReason),
       canChange: { rates: true, timeouts: true },
       change: (session, change) => this.subscribers.change(session, change),
-      filterRates: () => null,
+      filterRates: (name) => this.config.filters.get(name) ?? null,
     });
   }
 

@@ -1,7 +1,7 @@
 import type { SubscriberAttributes } from '../aaa/types.ts';
 import { AddressPool } from '../config/pool.ts';
 import type { LnsConfig } from '../config/types.ts';
-import type { NetworkAddress } from '../dataplane/tables.ts';
+import type { NetworkAddress, Tables } from '../dataplane/tables.ts';
 import type { AddressAssignment } from '../ppp/types.ts';
 import { formatIpv4, parseIpv4 } from '../wire/address.ts';
 import { octets32 } from '../wire/ppp.ts';
@@ -24,6 +24,7 @@ export interface NetworksOptions {
   readonly config: LnsConfig;
   readonly log: Log;
   readonly routes: () => HostRoutes | null;
+  readonly tables: () => Tables;
   /** A session or bundle is up. */
   up?(end: NetworkEnd): void;
   /** A session or bundle is up, or down. */
@@ -148,6 +149,7 @@ export class Networks {
     stack.members.push(end);
     stack.since = end.upDate;
     this.#options.routes()?.change(end.address, 1);
+    this.#routesUp(end, now);
     this.#options.up?.(end);
     this.#options.log('info', end.kind === 'bundle' ? 'bundle-up' : 'session-up', {
       ...end.logFields,
@@ -159,11 +161,25 @@ export class Networks {
     if (stack.members.length > 1) this.#logCarrier(end, stack.members.at(-2)!, 'newcomer');
     this.#options.changed(end, true);
   }
-  /** The end was taken out of the stack in the tables. */
+  /** The networks behind the client, which share its fate: sessions that have the same back each other up there, too. */
+  #routesUp(end: NetworkEnd, now: number): void {
+    for (const route of end.attributes?.framedRoutes ?? []) {
+      if (this.#options.tables().addRoute(end.carrier, mappedAddress(route.address), 96 + route.length, now)) {
+        end.routes.push(route);
+        this.#options.routes()?.changeFramed(route, 1);
+      } else
+        this.#options.log('warning', 'route-table-full', {
+          ...end.logFields,
+          route: `${formatIpv4(route.address)}/${route.length}`,
+        });
+    }
+  }
+  /** The end was taken out of the stacks in the tables. */
   isDown(end: NetworkEnd): void {
     end.up = false;
     this.#options.changed(end, false);
     this.#options.routes()?.change(end.address, -1);
+    for (const route of end.routes.splice(0)) this.#options.routes()?.changeFramed(route, -1);
     const stack = this.#stacks.get(end.address);
     if (stack === undefined) return;
     const at = stack.members.indexOf(end);

@@ -82,6 +82,8 @@ const BACKLOG_MS = 2;
 const WAKE_BATCH = 64;
 /** Room for socket groups that are added while the shards run. */
 const SOCKET_GROUPS = 1024;
+/** Room for framed routes, besides one address a session. */
+const FRAMED_ROUTES_MAX = 65_536;
 const EEXIST = 17;
 /** A shard that ends by itself more often than this within the window is started after a pause only. */
 const ENDS_AT_ONCE = 5;
@@ -158,7 +160,7 @@ export class Plane {
     this.plan = planMemory({
       tunnels: options.tunnels,
       sessions: options.sessions,
-      addresses: options.sessions,
+      addresses: options.sessions + Math.min(FRAMED_ROUTES_MAX, options.sessions),
       bundles: options.bundles ?? 0,
       shards: options.shards,
       controlRingOctets: options.controlRingOctets ?? 1 << 20,

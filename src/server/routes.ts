@@ -1,3 +1,4 @@
+import type { FramedRoute } from '../aaa/types.ts';
 import type { PoolConfig } from '../config/types.ts';
 import type { Prefix } from '../io/netlink.ts';
 import type { Tun } from '../io/tun.ts';
@@ -11,7 +12,19 @@ const keyOf = ({ address, length }: PoolPrefix): string => `${formatIpv4(address
 const prefixOf = ({ address, length }: PoolPrefix): Prefix => ({ address: formatIpv4(address), length });
 const hostOf = (address: number): Prefix => ({ address: formatIpv4(address), length: 32 });
 
-/** Routes to the TUN device: one a pool's prefix, and one a client's address that no pool covers, changed in batches. */
+/** Behind what the operator has set up: routers prefer static routes to those of subscribers, too. */
+const FRAMED_METRIC = 1024;
+
+/** Framed routes of one network, whose sessions back each other up; the metric is the first one's. */
+interface Framed {
+  readonly prefix: Prefix;
+  users: number;
+}
+
+/**
+ * Routes to the TUN device: one a pool's prefix, one a client's address that no pool covers, and the networks behind
+ * clients, changed in batches.
+ */
 export class HostRoutes {
   /** Sessions that carry or back each address. */
   readonly #users = new Map<number, number>();
@@ -21,6 +34,11 @@ export class HostRoutes {
   readonly #changed = new Set<number>();
   readonly #tun: Tun;
   readonly #log: Log;
+  /** Framed routes by prefix, and those that the kernel has. */
+  readonly #framed = new Map<string, Framed>();
+  readonly #framedRouted = new Map<string, Prefix>();
+  readonly #framedChanged = new Set<string>();
+  #scheduled = false;
   #closed = false;
 
   /** @throws SystemError where a pool's route cannot be made */
@@ -41,8 +59,24 @@ export class HostRoutes {
   #look(address: number): void {
     const wanted = this.#users.has(address) && !this.#covered(address);
     if (wanted === this.#routed.has(address)) return;
-    if (this.#changed.size === 0) setTimeout(() => this.#apply(), BATCH_MS);
+    this.#schedule();
     this.#changed.add(address);
+  }
+  /** One session more or less that carries or backs a network behind a client. */
+  changeFramed(route: FramedRoute, by: 1 | -1): void {
+    const key = keyOf(route);
+    const prefix = { ...prefixOf(route), metric: FRAMED_METRIC + Math.min(route.metric, FRAMED_METRIC) };
+    const framed = this.#framed.get(key) ?? { prefix, users: 0 };
+    framed.users += by;
+    if (framed.users <= 0) this.#framed.delete(key);
+    else this.#framed.set(key, framed);
+    this.#framedChanged.add(key);
+    this.#schedule();
+  }
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setTimeout(() => this.#apply(), BATCH_MS);
   }
   #covered(address: number): boolean {
     for (const prefix of this.#prefixes.values())
@@ -58,12 +92,28 @@ export class HostRoutes {
       (wanted ? come : gone).push(address);
     }
     this.#changed.clear();
+    this.#scheduled = false;
     if (this.#closed) return;
+    this.#applyFramed();
     try {
       this.#tun.deleteRoutes(gone.filter((address) => !this.#isPrefix(address)).map(hostOf));
       for (const address of gone) this.#routed.delete(address);
       this.#tun.addRoutes(come.map(hostOf));
       for (const address of come) this.#routed.add(address);
+    } catch (error) {
+      this.#log('error', 'route', { reason: (error as Error).message });
+    }
+  }
+  #applyFramed(): void {
+    const gone = [...this.#framedChanged].filter((key) => !this.#framed.has(key) && this.#framedRouted.has(key));
+    const come = [...this.#framedChanged].filter((key) => this.#framed.has(key) && !this.#framedRouted.has(key));
+    this.#framedChanged.clear();
+    try {
+      this.#tun.deleteRoutes(gone.map((key) => this.#framedRouted.get(key)!));
+      for (const key of gone) this.#framedRouted.delete(key);
+      const prefixes = come.map((key) => [key, this.#framed.get(key)!.prefix] as const);
+      this.#tun.addRoutes(prefixes.map(([, prefix]) => prefix));
+      for (const [key, prefix] of prefixes) this.#framedRouted.set(key, prefix);
     } catch (error) {
       this.#log('error', 'route', { reason: (error as Error).message });
     }
@@ -94,13 +144,15 @@ export class HostRoutes {
       if (again) {
         this.#tun.addRoutes([...this.#prefixes.values()].map(prefixOf));
         this.#routed.clear();
+        this.#framedRouted.clear();
+        for (const key of this.#framed.keys()) this.#framedChanged.add(key);
       }
       this.#tun.deleteRoutes([...before].filter(([key]) => !this.#prefixes.has(key)).map(([, one]) => prefixOf(one)));
     } catch (error) {
       this.#log('error', 'route', { reason: (error as Error).message });
     }
     for (const address of this.#users.keys()) this.#look(address);
-    if (this.#changed.size > 0) this.#apply();
+    if (this.#changed.size > 0 || this.#framedChanged.size > 0) this.#apply();
   }
 
   /** The device is going: nothing is changed any more. */

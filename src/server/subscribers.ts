@@ -77,6 +77,7 @@ export class Subscribers {
       config,
       log,
       routes,
+      tables: () => plane().tables,
       changed: (end, up) => this.#networkChanged(end, up),
       up: (end) => options.networkUp?.(end),
     });

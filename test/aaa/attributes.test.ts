@@ -125,7 +125,7 @@ test('2.6: attributes of a reply, the Juniper VSA before the others', () => {
   assert.equal(attributes!.rateUp, null);
   assert.deepEqual(
     faults.map(([name]) => name),
-    ['Framed-Route', 'Acct-Interim-Interval'],
+    ['Framed-Route', 'Acct-Interim-Interval', 'Filter-Id'],
   );
 });
 

@@ -58,6 +58,7 @@ test('an empty file is a configuration without tunnel groups', () => {
       trace: null,
       system: { users: [], socketPath: null, socketGroup: null },
       chassis: { model: null, pics: [], febs: new Map() },
+      filters: new Map(),
     });
 });
 

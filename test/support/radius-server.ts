@@ -1,13 +1,15 @@
 // A RADIUS server in this process: accepts everybody after a delay, or nobody ever.
 import dgram from 'node:dgram';
 import { once } from 'node:events';
-import { type Attribute, buildReply, Code, type Packet, parsePacket } from '../../src/radius/packet.ts';
+import { type Attribute, buildReply, Code, numberOf, type Packet, parsePacket } from '../../src/radius/packet.ts';
 
 export class SlowRadius {
   readonly #socket = dgram.createSocket({ type: 'udp4', recvBufferSize: 8 << 20 });
   readonly secret = 'slow';
   requests = 0;
   answers = 0;
+  /** Acct-Status-Type of the accounting requests, in their order. */
+  readonly statuses: number[] = [];
   /** Milliseconds until an answer; Infinity: never. */
   delayMs: number;
   /** Attributes of an Access-Accept. */
@@ -21,6 +23,7 @@ export class SlowRadius {
     server.#socket.on('message', (octets, from) => {
       server.requests++;
       const request = parsePacket(octets) as Packet;
+      if (request.code === Code.AccountingRequest) server.statuses.push(numberOf(request, 'Acct-Status-Type')!);
       if (server.delayMs === Number.POSITIVE_INFINITY) return;
       const answer = (): void => {
         const access = request.code === Code.AccessRequest;
