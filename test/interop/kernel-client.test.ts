@@ -5,6 +5,7 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { Freeradius } from '../support/freeradius.ts';
 import { needs } from '../support/needs.ts';
 import { configuration, HOST_ADDRESS, Lab, OWN_ADDRESS, POOL_FIRST } from './lab.ts';
 
@@ -158,6 +159,66 @@ test('MS-CHAP version 2 works, the proof of the LNS is believed; a client that r
     assert.match(lab.log, /session-up .*user=alice method=chap-md5/);
     assert.match(await lab.dial({ password: 'looking glass' }), /rcvd \[CHAP Failure .*E=691 R=0 C=[0-9A-F]{32} V=3/);
   } finally {
+    await lab.close();
+  }
+});
+
+test('PAP, CHAP and MS-CHAP version 2 through freeradius: its address, its route, its accounting', async (t) => {
+  if (!needs(t, ...PEERS, 'freeradius')) return;
+  const lab = new Lab();
+  let radius: Freeradius | null = null;
+  try {
+    const server = await Freeradius.start({
+      namespace: lab.lns,
+      users: [
+        'alice Cleartext-Password := "wonderland"',
+        '\tFramed-IP-Address = 198.51.100.99,',
+        '\tFramed-Route = "10.77.0.0/16 0.0.0.0 1"',
+        '',
+      ].join('\n'),
+    });
+    radius = server;
+    const { access, accounting, secret } = server;
+    const methods = ['pap', 'chap', 'mschap-v2'] as const;
+    for (const [n, method] of methods.entries()) {
+      await lab.startLns(
+        configuration(
+          method,
+          true,
+          '',
+          `authentication-order radius; accounting-order radius;
+          radius-server 127.0.0.1 { port ${access}; accounting-port ${accounting}; secret "${secret}"; }`,
+        ),
+      );
+      const guest = lab.dial({
+        after: `ip addr add 10.77.0.1/16 dev lo; ping -c 2 -s 1400 ${HOST_ADDRESS}; ping -c 2 -I 10.77.0.1 ${HOST_ADDRESS}; sleep 1`,
+      });
+      for (let tries = 0; tries < 600 && !lab.log.includes('session-up'); tries++)
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      const route = lab.inLns('ip', 'route');
+      const output = await guest;
+      const names = { pap: 'pap', chap: 'chap-md5', 'mschap-v2': 'mschap-v2' };
+      assert.match(lab.log, new RegExp(`session-up .*user=alice method=${names[method]} address=198.51.100.99`));
+      assert.match(route, /10\.77\.0\.0\/16 dev lns0 .*metric 1025/);
+      const pings = [...output.matchAll(/(\d+) packets transmitted, (\d+) (?:packets )?received/g)];
+      assert.deepEqual(
+        pings.map(([, sent, received]) => [sent, received]),
+        [
+          ['2', '2'],
+          ['2', '2'],
+        ],
+        output,
+      );
+      if (method === 'mschap-v2') assert.match(await lab.dial({ password: 'looking glass' }), /PPP-FAILED/);
+      assert.equal(await lab.stopLns(), 0);
+      const records: Map<string, string>[] = server.records().filter((record) => record.has('User-Name'));
+      assert.deepEqual(
+        records.slice(n * 2).map((record) => record.get('Acct-Status-Type')),
+        ['Start', 'Stop'],
+      );
+    }
+  } finally {
+    await radius?.close();
     await lab.close();
   }
 });

@@ -16,8 +16,12 @@ const here = fileURLToPath(new URL('.', import.meta.url));
 
 const ip = (...args: string[]): string => execFileSync('ip', args, { encoding: 'utf8' });
 
+const USERS = `
+  client alice { chap-secret "wonderland"; pap-password "wonderland"; }
+  client fixed { chap-secret "wonderland"; ppp { framed-ip-address 198.51.100.77/32; } }`;
+
 /** A configuration for the lab. @param method of `ppp-authentication`: one, or a list in brackets */
-export const configuration = (method: string, hide = true, client = ''): string => `
+export const configuration = (method: string, hide = true, client = '', users = USERS): string => `
 system { host-name lns-lab; }
 services { l2tp { tunnel-group lab {
   l2tp-access-profile lacs; ppp-access-profile users;
@@ -27,10 +31,7 @@ access {
   address-pool clients { address 100.64.0.0/24; }
   group-profile defaults { ppp { framed-pool clients; primary-dns 192.0.2.53; secondary-dns 192.0.2.54; } }
   profile lacs { client * { l2tp { ppp-authentication ${method}; shared-secret "lab secret"; ${client} } user-group-profile defaults; } }
-  profile users {
-    client alice { chap-secret "wonderland"; pap-password "wonderland"; }
-    client fixed { chap-secret "wonderland"; ppp { framed-ip-address 198.51.100.77/32; } }
-  }
+  profile users { ${users} }
 }
 interfaces { sp-1/2/0 { unit 0 { family inet { address ${OWN_ADDRESS}/32; } } } }
 `;

@@ -16,6 +16,8 @@ export interface FreeradiusOptions {
   requireMessageAuthenticator?: boolean;
   /** Puts a Message-Authenticator in its replies: 3.2.1 does not by itself. */
   signReplies?: boolean;
+  /** Network namespace that it runs in, where not ours. */
+  namespace?: string;
   /** Ports, where another instance is to come back. */
   ports?: { access: number; accounting: number };
 }
@@ -34,11 +36,13 @@ export class Freeradius {
   readonly accounting: number;
   readonly secret: string;
   readonly #folder: string;
+  readonly #namespace: string | null;
   #process: ChildProcess | null = null;
   #output = '';
 
-  private constructor(folder: string, access: number, accounting: number, secret: string) {
+  private constructor(folder: string, access: number, accounting: number, secret: string, namespace: string | null) {
     this.#folder = folder;
+    this.#namespace = namespace;
     this.access = access;
     this.accounting = accounting;
     this.secret = secret;
@@ -46,7 +50,13 @@ export class Freeradius {
   static async start(options: FreeradiusOptions): Promise<Freeradius> {
     const { access, accounting } = options.ports ?? { access: await freePort(), accounting: await freePort() };
     const folder = mkdtempSync(join(tmpdir(), 'lns-freeradius-'));
-    const server = new Freeradius(folder, access, accounting, options.secret ?? 'testing123');
+    const server = new Freeradius(
+      folder,
+      access,
+      accounting,
+      options.secret ?? 'testing123',
+      options.namespace ?? null,
+    );
     mkdirSync(join(folder, 'acct'));
     writeFileSync(join(folder, 'users'), options.users);
     writeFileSync(join(folder, 'radiusd.conf'), server.#configuration(options));
@@ -54,9 +64,12 @@ export class Freeradius {
     return server;
   }
   async run(): Promise<void> {
-    const child = spawn('/usr/sbin/freeradius', ['-f', '-l', 'stdout', '-d', this.#folder, '-n', 'radiusd'], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
+    const within = this.#namespace === null ? [] : ['ip', 'netns', 'exec', this.#namespace];
+    const [command, ...args] = [
+      ...within,
+      ...['/usr/sbin/freeradius', '-f', '-l', 'stdout', '-d', this.#folder, '-n', 'radiusd'],
+    ];
+    const child = spawn(command!, args, { stdio: ['ignore', 'pipe', 'pipe'] });
     this.#process = child;
     const ready = new Promise<void>((resolve, reject) => {
       const take = (octets: Buffer): void => {
