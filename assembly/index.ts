@@ -9,7 +9,7 @@ export * from "./layout/drop";
 export * from "./layout/traffic";
 export * from "./layout/shaper";
 export { attach, setNow, setClock } from "./state";
-export { CORE_NONE, CORE_TUN, CORE_EMBEDDED, CORE_MEMORY, CORE_TRAFFIC, coreBackEnd } from "./path/deliver";
+export { CORE_NONE, CORE_TUN, CORE_EMBEDDED, CORE_MEMORY, CORE_TRAFFIC, CORE_CLIENT, coreBackEnd } from "./path/deliver";
 export { hostEnable } from "./path/host";
 export { sessionIndexPut, sessionIndexRemove, sessionIndexFind } from "./table/sessions";
 export { stackPush, stackRemove, addressFind } from "./table/addresses";

@@ -8,6 +8,17 @@ import {
 } from "./layout/memory";
 import { FRAGMENT_SLOT_SIZE } from "./layout/bundle";
 
+/**
+ * Where the client's address stands in the IPv4 header of what arrives by a session, and of what is to leave by one: an
+ * LNS sees clients as sources and sends to them; on the side of the clients it is the other way round.
+ */
+export let arrivingAt: u32 = 12;
+export let leavingAt: u32 = 16;
+export function setClientSide(on: bool): void {
+  arrivingAt = on ? 16 : 12;
+  leavingAt = on ? 12 : 16;
+}
+
 /** Address of the linear memory in the process: pointers handed to the kernel are base + offset. 0 without system calls. */
 export let base: u64 = 0;
 export let shard: u32 = 0;

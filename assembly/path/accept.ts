@@ -5,7 +5,7 @@ import { encapPacket } from "./encap";
 import { transmitSlot } from "./transmit";
 import { mpPacket } from "../mp/send";
 import { findAddress, MAPPED_LOW } from "../table/addresses";
-import { sessions, shape } from "../state";
+import { sessions, shape, leavingAt } from "../state";
 import { deliverOwn } from "./icmp";
 import { conforms } from "./police";
 import { queues, shapePacket } from "./shape";
@@ -30,11 +30,11 @@ export function acceptPacket(ptr: u32, len: u32, instance: u32): void {
   routePacket(ptr, total, instance, 0);
 }
 /**
- * Sends an IPv4 packet to whoever carries its destination.
+ * Sends an IPv4 packet to whoever carries its destination; on the side of the clients, its source.
  * @param before row of a carrier that could not send any more when its turn came: it is not asked again. 0: none
  */
 export function routePacket(ptr: u32, len: u32, instance: u32, before: u32): void {
-  const entry = findAddress(instance, 0, <u64>load<u32>(ptr + 16) << 32 | MAPPED_LOW);
+  const entry = findAddress(instance, 0, <u64>load<u32>(ptr + leavingAt) << 32 | MAPPED_LOW);
   if (!entry) return drop(DROP_NO_ROUTE);
   const carrier = atomic.load<u32>(entry + ADDRESS_CARRIER);
   if (!carrier) return drop(DROP_NO_ROUTE);

@@ -3,7 +3,7 @@ import { be16 } from "./octets";
 import { dropRx, countRx, drop } from "./count";
 import { coreOut } from "./transmit";
 import { findAddress, stackHolds, MAPPED_LOW } from "../table/addresses";
-import { sessions, ringCoreOut } from "../state";
+import { sessions, ringCoreOut, arrivingAt, setClientSide } from "../state";
 import { hostPacket } from "./host";
 import { tapPacket } from "./tap";
 import { trafficReceived } from "./traffic";
@@ -26,9 +26,14 @@ export const CORE_EMBEDDED: u32 = 2;
 export const CORE_MEMORY: u32 = 3;
 /** The traffic generator of the LAC emulator. */
 export const CORE_TRAFFIC: u32 = 4;
+/** The TUN device of PPP clients: theirs are the sources of what is read, and the destinations of what arrives. */
+export const CORE_CLIENT: u32 = 5;
 
 let back: u32 = CORE_NONE;
-export function coreBackEnd(kind: u32): void { back = kind; }
+export function coreBackEnd(kind: u32): void {
+  back = kind == CORE_CLIENT ? CORE_TUN : kind;
+  setClientSide(kind == CORE_CLIENT);
+}
 
 /** Checks the IPv4 packet from `ptr` to `end` of a session and delivers it. Padding after its Total Length is cut. */
 export function deliverIpv4(session: u32, ptr: u32, end: u32): void {
@@ -39,7 +44,7 @@ export function deliverIpv4(session: u32, ptr: u32, end: u32): void {
   const len = be16(ptr + 2);
   if (header < 20 || len < header || len > end - ptr) return dropRx(DROP_IP_LENGTH, session);
   if (back == CORE_TRAFFIC) return trafficReceived(session, ptr, len);
-  const source = load<u32>(ptr + 12);
+  const source = load<u32>(ptr + arrivingAt);
   if (source != load<u32>(session + SESSION_ADDRESS + 12) && !sourceAllowed(session, source)) return dropRx(DROP_SPOOFED, session);
   const policer = load<u32>(session + SESSION_SHAPER_UP);
   if (policer && !conforms(policer, len)) return dropRx(DROP_POLICED_UP, session);

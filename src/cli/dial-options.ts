@@ -1,7 +1,8 @@
 import { InvalidArgumentError } from 'commander';
-import type { ImpairmentOptions, LacOptions } from '../emulator/types.ts';
+import type { DeviceOptions, ImpairmentOptions, LacOptions } from '../emulator/types.ts';
 import { UsageError } from '../errors.ts';
 import * as layout from '../generated/layout.ts';
+import type { Prefix } from '../io/netlink.ts';
 import type { AuthMethod } from '../ppp/types.ts';
 import { parseIpv4, parseIpv6 } from '../wire/address.ts';
 
@@ -43,7 +44,13 @@ export interface DialOptions {
   flows: number;
   target: string;
   echo: 'udp' | 'icmp';
-  duration: number;
+  duration?: number;
+  tun?: string | true;
+  tunNetns?: string;
+  tunRoute?: string;
+  mru: number;
+  /** A program to run over the kernel interface, and its arguments. */
+  command: string[];
   impair: ImpairmentOptions['parts'];
   loss: number;
   duplicate: number;
@@ -60,6 +67,11 @@ export interface DialOptions {
   perSession?: boolean;
   report?: string;
   portable?: boolean;
+  gso: boolean;
+  gro: boolean;
+  vnetHdr: boolean;
+  uso: boolean;
+  uring: boolean;
 }
 
 /** Simple IMIX: 7 packets of 64 octets, 4 of 576, 1 of 1500; spread, so that no run of one size stands out. */
@@ -87,6 +99,52 @@ export function parseSizes(words: string): number[] {
     next.given++;
     return next.octets;
   });
+}
+
+/** "10.0.0.0/8", "192.0.2.7". @throws UsageError */
+function parsePrefix(words: string): Prefix {
+  const [address, length = '32', ...rest] = words.split('/');
+  const bits = /^\d+$/.test(length) ? Number(length) : 33;
+  const value = parseIpv4(address!);
+  if (value === null || bits > 32 || rest.length > 0)
+    throw new UsageError(`--tun-route: '${words}' is not an IPv4 prefix ("10.0.0.0/8")`);
+  if (bits < 32 && value % 2 ** (32 - bits) !== 0)
+    throw new UsageError(`--tun-route: ${words} has bits set beyond its length`);
+  return { address: address!, length: bits };
+}
+const covers = ({ address, length }: Prefix, host: number): boolean =>
+  Math.floor(parseIpv4(address)! / 2 ** (32 - length)) === Math.floor(host / 2 ** (32 - length));
+
+/** The kernel interface that was asked for. @throws UsageError */
+function deviceOptions(options: DialOptions): DeviceOptions | null {
+  const { tun, tunNetns, tunRoute, command } = options;
+  if (tun === undefined) {
+    for (const [given, name] of [
+      [tunNetns, '--tun-netns'],
+      [tunRoute, '--tun-route'],
+      [command[0], `'${command[0]}'`],
+    ] as const)
+      if (given !== undefined) throw new UsageError(`${name} makes sense with --tun only`);
+    return null;
+  }
+  for (const [given, name] of [
+    [options.traffic > 0, '--traffic'],
+    [options.receive === true, '--receive'],
+    [options.storm !== undefined, '--storm'],
+    [options.portable === true, '--portable'],
+  ] as const)
+    if (given) throw new UsageError(`--tun and ${name} exclude each other`);
+  const own = tunNetns === undefined && (command.length === 0 || tunRoute !== undefined);
+  const routes =
+    tunRoute !== undefined ? tunRoute.split(',').map(parsePrefix) : own ? [] : [{ address: '0.0.0.0', length: 0 }];
+  const server = parseIpv4(options.server);
+  if (own && server !== null)
+    for (const route of routes)
+      if (covers(route, server))
+        throw new UsageError(
+          `--tun-route ${route.address}/${route.length} has the LNS in it: its tunnel would go through itself; put the device into a namespace (--tun-netns)`,
+        );
+  return { name: tun === true ? 'lnsd%d' : tun, netns: own ? null : (tunNetns ?? ''), routes };
 }
 
 const methodOf = (word: Method): AuthMethod => (word === 'chap' ? 'chap-md5' : word);
@@ -153,6 +211,15 @@ export function lacOptions(options: DialOptions, log: (line: string) => void): L
       sizes: options.size,
       burst: options.burst,
       flows: options.flows,
+    },
+    device: deviceOptions(options),
+    mru: options.mru,
+    rungs: {
+      gso: options.gso,
+      gro: options.gro,
+      vnetHdr: options.vnetHdr,
+      uso: options.uso,
+      uring: options.uring,
     },
     impair: impaired ? { parts: impair, loss, duplicate, reorder, delayMs: delay, jitterMs: jitter, seed } : null,
     helloIntervalMs: options.hello * 1000,

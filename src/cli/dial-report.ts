@@ -17,6 +17,21 @@ interface Setup {
   readonly p50Ms: number;
   readonly p99Ms: number;
 }
+export interface Device {
+  readonly name: string;
+  /** Namespace: empty for one without a name, null for our own. */
+  readonly netns: string | null;
+  readonly mtu: number;
+  readonly addresses: number;
+  readonly rungs: string;
+  readonly seconds: number;
+  readonly sent: { readonly packets: number; readonly octets: number };
+  readonly received: { readonly packets: number; readonly octets: number };
+  /** Packets by reason. */
+  readonly drops: Record<string, number>;
+  /** The program's exit status, null without one, or where a signal ended it. */
+  readonly status: number | null;
+}
 /** What `lns dial --json` prints: one object. */
 export interface Dialled {
   readonly tunnels: number;
@@ -69,6 +84,8 @@ export interface Dialled {
         }[]
       | undefined;
   } | null;
+  /** What went through the kernel interface. */
+  readonly device: Device | null;
   readonly redundancy: {
     readonly stacks: number;
     /** Kills of a carrier. */
@@ -137,6 +154,17 @@ export function describe(result: Dialled, options: DialOptions): string {
           `               session ${one.session} (tunnel ${one.tunnel}): ${one.lost} of ${one.sent} lost, ${one.reordered} reordered, ${one.duplicates} duplicates, ${one.bad} damaged`,
         );
     }
+  }
+  const { device } = result;
+  if (device !== null) {
+    const place =
+      device.netns === null ? '' : device.netns === '' ? ', in a namespace of its own' : `, in ${device.netns}`;
+    lines.push(
+      `Interface      ${device.name}${place}; MTU ${device.mtu}, ${device.addresses} addresses; ${device.seconds} s, ${device.rungs}`,
+      `  sent         ${device.sent.packets} packets, ${device.sent.octets} octets`,
+      `  received     ${device.received.packets} packets, ${device.received.octets} octets`,
+    );
+    for (const [reason, count] of Object.entries(device.drops)) lines.push(`  dropped      ${count}: ${reason}`);
   }
   const { data } = impaired;
   if (data.lost + data.duplicated + data.reordered + data.delayed + data.full + data.received > 0)

@@ -5,7 +5,8 @@ import { Redundancy } from '../emulator/redundancy.ts';
 import type { LacStatus } from '../emulator/types.ts';
 import { formatIpv4 } from '../wire/address.ts';
 import { type DialOptions, lacOptions } from './dial-options.ts';
-import { type Dialled, describe, drawReport, type TrafficPoint } from './dial-report.ts';
+import { type Device, type Dialled, describe, drawReport, type TrafficPoint } from './dial-report.ts';
+import { throughDevice } from './dial-tun.ts';
 
 /** Resolves after `ms`, or with true at once when the operator has had enough. */
 export function pause(ms: number, interrupted: Promise<void>): Promise<boolean> {
@@ -63,26 +64,27 @@ const cpuMs = (): number => {
 export async function dial(options: DialOptions): Promise<void> {
   const say = (line: string): void => console.error(line);
   const lac = new Lac(lacOptions(options, say));
+  let status = 0;
   const interrupted = interruption();
   await lac.start();
   let line = (): string => progressLine(lac.status, lac.bundlesUp);
   const progress = setInterval(() => say(line()), 1000);
   try {
     await Promise.race([lac.settled(options.timeout * 1000), interrupted]);
-    let { status } = lac;
-    say(progressLine(status, lac.bundlesUp));
+    let state = lac.status;
+    say(progressLine(state, lac.bundlesUp));
     const failures = new Map(lac.failures);
     const setup = setupOf(lac);
     let storm: Dialled['storm'] = null;
-    if (options.storm !== undefined && status.sessionsUp > 0) {
+    if (options.storm !== undefined && state.sessionsUp > 0) {
       storm = await stormOf(lac, options, interrupted, say);
       for (const [reason, count] of lac.failures) failures.set(reason, (failures.get(reason) ?? 0) + count);
-      status = lac.status;
+      state = lac.status;
     }
     let traffic: Dialled['traffic'] = null;
     let redundancy: Dialled['redundancy'] = null;
     const points: TrafficPoint[] = [];
-    if ((options.traffic > 0 || options.receive === true) && status.sessionsUp > 0) {
+    if ((options.traffic > 0 || options.receive === true) && state.sessionsUp > 0) {
       const watched = options.redundant === undefined ? null : new Redundancy(lac.calls, options.seed);
       const calls = lac.calls;
       if (options.receive === true) say(`addresses ${lac.calls.map(({ address }) => formatIpv4(address)).join(' ')}`);
@@ -94,19 +96,27 @@ export async function dial(options: DialOptions): Promise<void> {
       traffic.perSession = perSession(lac, calls);
       if (watched !== null) redundancy = redundancyOf(watched, busy.startedAt);
     }
+    let device: Device | null = null;
+    if (lac.device !== null && state.sessionsUp > 0) {
+      clearInterval(progress);
+      const run = await throughDevice(lac, lac.device, options, interrupted, say);
+      device = run.device;
+      status = run.status;
+    }
     const histogram = [...lac.plane.traffic.histogram()];
     const result: Dialled = {
-      tunnels: status.tunnelsUp,
-      sessions: status.sessionsUp,
+      tunnels: state.tunnelsUp,
+      sessions: state.sessionsUp,
       bundles: lac.bundlesUp,
-      wanted: status.wanted,
-      failed: status.failed,
+      wanted: state.wanted,
+      failed: state.failed,
       lost: lac.status.lost,
       failures: Object.fromEntries(failures),
       ports: lac.ports,
       setup,
       storm,
       traffic,
+      device,
       redundancy,
       impaired: { control: lac.controlImpaired, data: lac.plane.traffic.impaired() },
       curve: lac.curve.map(({ at, tunnels, sessions }) => [Math.round(at), tunnels, sessions]),
@@ -129,11 +139,11 @@ export async function dial(options: DialOptions): Promise<void> {
       console.log(JSON.stringify(result));
     } else console.log(describe(result, options));
     const wrong =
-      status.sessionsUp < status.wanted ||
-      status.tunnelsUp < options.tunnels ||
+      state.sessionsUp < state.wanted ||
+      state.tunnelsUp < options.tunnels ||
       (options.redundant === undefined && result.lost > 0) ||
       (traffic !== null && (traffic.bad > 0 || traffic.lossPart > options.maxLoss));
-    if (wrong) process.exitCode = 1;
+    process.exitCode = status !== 0 ? status : wrong ? 1 : 0;
   } finally {
     clearInterval(progress);
     await lac.stop();
@@ -221,7 +231,8 @@ async function send(
       : setInterval(() => {
           for (const call of watched.kill(performance.now())) lac.hangUp(call);
         }, options.killEvery);
-  await pause(options.duration === 0 ? Number.POSITIVE_INFINITY : options.duration * 1000, interrupted);
+  const { duration = 10 } = options;
+  await pause(duration === 0 ? Number.POSITIVE_INFINITY : duration * 1000, interrupted);
   lac.setTraffic(0);
   const seconds = (performance.now() - from) / 1000;
   console.error('traffic ends');

@@ -157,7 +157,11 @@ program
   .addOption(
     new Option('--echo <kind>', 'what it answers: UDP port 7, or ICMP Echo').choices(['udp', 'icmp']).default('udp'),
   )
-  .option('--duration <seconds>', 'seconds of traffic; 0: until Ctrl-C', amount(0, 1_000_000), 10)
+  .option('--duration <seconds>', 'seconds of traffic (10), or of --tun; 0: until Ctrl-C', amount(0, 1_000_000))
+  .option('--tun [name]', 'a kernel interface with the addresses of the sessions; "%d" is numbered by the kernel')
+  .option('--tun-netns <name>', 'network namespace that it is put into: a name of ip netns, or a path')
+  .option('--tun-route <prefixes>', 'what is reached through it, separated by commas (in a namespace: everything)')
+  .option('--mru <octets>', 'largest IP packet that the clients ask for and send', integer(128, 1500), 1500)
   .addOption(
     new Option('--impair <parts>', 'what suffers the following: all, control (with PPP negotiation), or data')
       .choices(['all', 'control', 'data'])
@@ -178,7 +182,17 @@ program
   .option('--per-session', 'in the JSON: loss, order and round trip of every session')
   .option('--report <file>', 'charts of the run, as SVG')
   .option('--portable', 'node:dgram in place of system calls')
-  .action(async (options) => (await import('./dial.ts')).dial(options));
+  .option('--no-gso', 'send every datagram by itself (without UDP_SEGMENT)')
+  .option('--no-gro', 'receive every datagram by itself (without UDP_GRO)')
+  .option('--no-vnet-hdr', 'cross the TUN device one packet at a time (without IFF_VNET_HDR)')
+  .option('--no-uso', 'merge no UDP datagrams on the TUN device')
+  .option('--no-uring', 'write to the TUN device by write calls (without io_uring)')
+  .argument('[command...]', 'with --tun, after "--": a program to run over it; the run ends when it does')
+  .action(async (command: string[], options) => {
+    if (command.length > 0 && !process.argv.includes('--'))
+      throw new UsageError(`'${command[0]}' is no option; a program to run over --tun stands after "--"`);
+    await (await import('./dial.ts')).dial({ ...options, command });
+  });
 
 program
   .command('demo')

@@ -79,6 +79,8 @@ export class EmulatedCall implements Timed {
   bundle: EmulatedBundle | null = null;
   link = -1;
   address = 0;
+  /** Octets of an IP packet that both ends take, while the network is up; otherwise 0. */
+  mtu = 0;
   readonly tunnel: EmulatedTunnel;
   readonly slot: number;
   /** 0 until the call is placed. */
@@ -116,6 +118,8 @@ export class EmulatedBundle implements Timed {
   scheduledAt = Number.POSITIVE_INFINITY;
   up = false;
   address = 0;
+  /** Octets of an IP packet that both ends take, while the network is up; otherwise 0. */
+  mtu = 0;
   readonly key: string;
   readonly row: number;
   readonly networkRow: number;

@@ -9,6 +9,7 @@ import type { RandomSource } from '../wire/random.ts';
 import { EmulatedBundle, type EmulatedCall } from './call.ts';
 import { answerCall } from './front.ts';
 
+/** Where nothing else is said. */
 const MRU = 1500;
 const MRRU = 1524;
 
@@ -20,6 +21,10 @@ export interface ClientsOptions {
   send(row: number, frame: Uint8Array, priority: boolean): void;
   /** The session is through: its network is up, or it is a member of a bundle. */
   isUp(call: EmulatedCall): void;
+  /** Octets of the largest IP packet that the clients take. */
+  readonly mru?: number;
+  /** A session or bundle has its address, or no longer. @param mtu octets of an IP packet that both ends take */
+  network?(address: number, mtu: number, up: boolean): void;
   /** PPP has ended: the call is to end too. */
   ended(call: EmulatedCall, message: string): void;
 }
@@ -52,7 +57,7 @@ export class Clients {
       role: 'client',
       random: this.#options.random,
       md5: this.#options.md5,
-      mru: MRU,
+      mru: this.#options.mru ?? MRU,
       authentication: profile.methods,
       name: call.userName,
       secret: Buffer.from(profile.password, 'utf8'),
@@ -67,7 +72,7 @@ export class Clients {
       role: 'server',
       random: this.#options.random,
       md5: this.#options.md5,
-      mru: MRU,
+      mru: this.#options.mru ?? MRU,
       authentication: methods,
       name: call.tunnel.profile.hostName,
       compression: true,
@@ -96,6 +101,7 @@ export class Clients {
   /** The call is gone: its rows too. */
   remove(call: EmulatedCall, now: number): void {
     this.#leave(call, now);
+    this.#networkDown(call);
     if (call.row !== 0) {
       this.#options.plane().tables.removeSession(call.row, now);
       this.#byRow[call.row] = undefined;
@@ -148,10 +154,11 @@ export class Clients {
           this.#join(call, now);
           break;
         case 'network-open':
-          this.#networkUp(call, action.address, now);
+          this.#networkUp(call, action, now);
           break;
         case 'network-down':
           if (call.up && call.row !== 0) tables.sessionDown(call.row, now);
+          this.#networkDown(call);
           break;
         case 'finished':
           ended(call, action.message || action.reason);
@@ -162,21 +169,35 @@ export class Clients {
     }
     this.#calls.update(call);
   }
-  #networkUp(call: EmulatedCall, address: number, now: number): void {
+  #networkUp(call: EmulatedCall, ends: { address: number; localAddress: number }, now: number): void {
     if (call.row === 0 || call.lcp === null) return;
+    const { address } = ends;
+    this.#networkDown(call);
     call.address = address;
     this.#options.plane().tables.sessionUp(
       call.row,
       {
         address: mapped(address),
-        localAddress: octets32(address),
+        localAddress: octets32(ends.localAddress),
         peerMru: call.lcp.peerMru,
         acfc: call.lcp.peerAcfc,
         pfc: call.lcp.peerPfc,
       },
       now,
     );
+    call.mtu = this.#told(address, call.lcp.peerMru);
     this.#options.isUp(call);
+  }
+  /** Says that an address is there. @returns the MTU that was said */
+  #told(address: number, peerMru: number): number {
+    const mtu = Math.min(peerMru, this.#options.mru ?? MRU);
+    this.#options.network?.(address, mtu, true);
+    return mtu;
+  }
+  #networkDown(end: EmulatedCall | EmulatedBundle): void {
+    if (end.mtu === 0) return;
+    this.#options.network?.(end.address, end.mtu, false);
+    end.mtu = 0;
   }
 
   // Bundles: the members of a group that the LNS let join, in any tunnels.
@@ -252,6 +273,7 @@ export class Clients {
     if (!bundle.up) return;
     bundle.up = false;
     this.bundlesUp--;
+    this.#networkDown(bundle);
     this.#options.plane().tables.sessionDown(bundle.networkRow, now);
   }
   #performBundle(bundle: EmulatedBundle, out: readonly BundleAction[], now: number): void {
@@ -269,10 +291,11 @@ export class Clients {
         this.bundlesUp++;
         const network = {
           address: mapped(action.address),
-          localAddress: octets32(action.address),
+          localAddress: octets32(action.localAddress),
           peerMru: bundle.network.multilink.peerMrru,
         };
         this.#options.plane().tables.bundleUp(bundle.row, network, now);
+        bundle.mtu = this.#told(action.address, network.peerMru);
         for (const link of bundle.members) this.#options.isUp(link);
       } else if (action.event === 'network-down') this.#bundleDown(bundle, now);
       else for (const link of bundle.members) this.#options.ended(link, action.message || action.reason);

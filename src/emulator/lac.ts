@@ -5,7 +5,7 @@ import { WasmCrypto } from '../dataplane/crypto.ts';
 import { quantile, type SessionTraffic } from '../dataplane/traffic.ts';
 import { ConfigError } from '../errors.ts';
 import * as layout from '../generated/layout.ts';
-import { type Ffi, openFfi } from '../io/ffi.ts';
+import { type Ffi, openFfi, systemError } from '../io/ffi.ts';
 import { Rungs } from '../io/rungs.ts';
 import { isSpread } from '../io/steering.ts';
 import { Ticker } from '../io/ticker.ts';
@@ -16,11 +16,12 @@ import { decodeSockaddr, encodeSockaddr, type PeerAddress, parseIpv4 } from '../
 import { SystemRandom } from '../wire/random.ts';
 import { EmulatedCall, EmulatedTunnel } from './call.ts';
 import { Clients } from './clients.ts';
+import { ClientDevice } from './device.ts';
 import { Impairment } from './impair.ts';
 import { Pacer } from './pacer.ts';
 import type { CurvePoint, LacOptions, LacStatus, LacTraffic } from './types.ts';
 
-export type { Groups, LacOptions, LacProfile, LacStatus, LacTraffic } from './types.ts';
+export type { DeviceOptions, Groups, LacOptions, LacProfile, LacStatus, LacTraffic } from './types.ts';
 
 /** Sessions and tunnels that may be in set-up at once, where nothing else is said. */
 const SETUP_WINDOW = 512;
@@ -37,6 +38,10 @@ const IDS_KEPT = 65535;
 export class Lac {
   readonly options: LacOptions;
   plane!: Plane;
+  /** The clients' kernel interface, from `start` on. */
+  device: ClientDevice | null = null;
+  /** Rungs of the I/O ladder in use, as "gso+gro", and those that are not. */
+  rungs = { inUse: '', missing: '' };
   readonly #random = new SystemRandom();
   readonly #crypto = new WasmCrypto();
   readonly #ffi: Ffi | null;
@@ -105,6 +110,8 @@ export class Lac {
       md5: (...parts) => this.#crypto.md5(...parts),
       send: (row, frame, priority) => this.#sendFrame(row, frame, priority),
       isUp: (call) => this.#isUp(call),
+      ...(options.mru === undefined ? {} : { mru: options.mru }),
+      network: (address, mtu, up) => this.#network(address, mtu, up),
       ended: (call, message) => this.#end(call, message),
     });
     let serial = 0;
@@ -115,6 +122,8 @@ export class Lac {
       }
       serial += profile.tunnels * profile.sessionsPerTunnel;
     }
+    if ((options.device ?? null) !== null && this.#ffi === null)
+      throw new ConfigError('a kernel interface needs Linux and the koffi module, and no --portable');
     if (this.#plan.length > 65_535) throw new ConfigError('more than 65,535 tunnels have no Tunnel IDs');
   }
   /** A group's sessions share a shard: it is its bundle's owner, and the only one to judge its traffic. */
@@ -169,8 +178,10 @@ export class Lac {
 
   /** Opens sockets and shards, and begins to dial. @throws LnsError */
   async start(): Promise<void> {
-    const { shards, localAddresses, traffic, impair, profiles } = this.options;
-    const rungs = Rungs.probe(this.#ffi);
+    const { shards, localAddresses, traffic, impair, profiles, device = null } = this.options;
+    const rungs = Rungs.probe(this.#ffi, this.options.rungs);
+    if (device === null) rungs.without(['vnetHdr', 'uso', 'uring']);
+    else this.device = ClientDevice.open(this.#ffi!, device, shards, rungs);
     const address = (group: number): string => localAddresses[group % localAddresses.length]!;
     if (this.#ffi !== null)
       for (let group = 0; group < this.ports; group++)
@@ -193,8 +204,8 @@ export class Lac {
         fds: this.#fds,
         listens: listens[shard]!,
       })),
-      core: 'traffic',
-      tun: [],
+      core: this.device === null ? 'traffic' : 'client',
+      tun: this.device?.fds ?? [],
       traffic: {
         kind: traffic?.kind ?? 'udp',
         // As the octets stand in the packet, read as a little-endian word.
@@ -206,6 +217,9 @@ export class Lac {
       },
       segmentation: rungs.has('gso'),
       gro: rungs.has('gro'),
+      vnetHdr: rungs.has('vnetHdr'),
+      uso: rungs.has('uso'),
+      uring: rungs.has('uring'),
       controlRingOctets: 8 << 20,
       events: {
         frame: (row, frame) => this.#frame(row, frame),
@@ -221,6 +235,9 @@ export class Lac {
     if (this.#ffi === null)
       for (let group = 0; group < this.ports; group++)
         this.#sockets.push(await this.#openPortable(group, address(group)));
+    if (rungs.has('uring') && this.plane.uringState !== -1)
+      rungs.lose('uring', systemError('', this.plane.uringState).errorName);
+    this.rungs = { inUse: rungs.inUse, missing: rungs.missing };
     this.#startedAt = performance.now();
     this.#sampling = setInterval(() => this.#sample(), CURVE_MS);
     this.#begin();
@@ -564,6 +581,16 @@ export class Lac {
     this.#settle();
   }
 
+  #network(address: number, mtu: number, up: boolean): void {
+    if (this.device === null) return;
+    try {
+      if (up) this.device.up(address, mtu);
+      else this.device.down(address, mtu);
+    } catch (error) {
+      this.#log(`${this.device.name}: ${(error as Error).message}`);
+    }
+  }
+
   // Time.
 
   #nextDeadline(): number {
@@ -689,6 +716,7 @@ export class Lac {
     await new Promise((resolve) => setImmediate(resolve));
     this.#ticker.stop();
     await this.plane.close();
+    this.device?.close();
     for (const fd of this.#fds) this.#ffi!.close(fd);
     for (const socket of this.#sockets) socket.close();
   }

@@ -1,4 +1,6 @@
 import type { Impairments } from '../dataplane/traffic.ts';
+import type { Prefix } from '../io/netlink.ts';
+import type { RungSwitches } from '../io/rungs.ts';
 import type { AuthMethod } from '../ppp/types.ts';
 import type { PeerAddress } from '../wire/address.ts';
 
@@ -48,6 +50,16 @@ export interface TrafficOptions {
   readonly flows: number;
 }
 
+/** A kernel interface on the sessions. */
+export interface DeviceOptions {
+  /** At most 15 characters; "%d" is numbered by the kernel. */
+  readonly name: string;
+  /** Network namespace that it is put into: name or path, empty for a new one without a name; null: our own. */
+  readonly netns: string | null;
+  /** What is to be reached through it. */
+  readonly routes: readonly Prefix[];
+}
+
 /** Impairments on our side, and which messages suffer them. */
 export interface ImpairmentOptions extends Impairments {
   /** `control`: the control connection and PPP negotiation, each way; `data`: packets sent, and loss of those received. */
@@ -71,6 +83,12 @@ export interface LacOptions {
   /** What fails or is lost is dialled again after so long; 0: never. */
   readonly retryMs?: number;
   readonly traffic: TrafficOptions | null;
+  /** Packets come from and go to a TUN device in place of the generator. */
+  readonly device?: DeviceOptions | null;
+  /** Octets of the largest IP packet that clients ask for and send; default 1500. */
+  readonly mru?: number;
+  /** Rungs of the I/O ladder that are switched off. */
+  readonly rungs?: RungSwitches;
   readonly impair: ImpairmentOptions | null;
   readonly helloIntervalMs: number;
   /** Portable access side even where system calls are to be had. */

@@ -39,6 +39,9 @@ interface Calls {
   epoll_wait(epoll: number, events: number, most: number, timeout: number): number;
   clock_gettime(clock: number, timespec: number): number;
   if_nametoindex(name: number): number;
+  /** Of the calling thread alone. */
+  setns(fd: number, kind: number): number;
+  unshare(flags: number): number;
   /** For calls that libc has no name for. */
   syscall(number: number, a: number, b: number, c: number, d: number, e: number, f: number): number;
 }
@@ -64,6 +67,8 @@ const SIGNATURES: Record<keyof Calls, readonly [returns: string, ...parameters: 
   epoll_wait: ['int', 'int', 'uint64_t', 'int', 'int'],
   clock_gettime: ['int', 'int', 'uint64_t'],
   if_nametoindex: ['int', 'uint64_t'],
+  setns: ['int', 'int', 'int'],
+  unshare: ['int', 'int'],
   syscall: ['int64_t', 'int64_t', 'uint64_t', 'uint64_t', 'uint64_t', 'uint64_t', 'uint64_t', 'uint64_t'],
 };
 

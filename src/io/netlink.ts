@@ -6,6 +6,7 @@ const NLMSG_ERROR = 2;
 const NLM_F_REQUEST = 1;
 const NLM_F_ACK = 4;
 const NLM_F_REPLACE = 0x100;
+const NLM_F_EXCL = 0x200;
 const NLM_F_CREATE = 0x400;
 const RTM_NEWLINK = 16;
 const RTM_NEWADDR = 20;
@@ -85,6 +86,10 @@ export class Netlink {
   /** Adds routes through a device, many a system call. An existing one is replaced. */
   addRoutes(index: number, prefixes: readonly Prefix[]): void {
     this.#routes(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, index, prefixes);
+  }
+  /** The same, but a prefix that has a route already is refused. @throws SystemError (EEXIST); the others may be there then */
+  addNewRoutes(index: number, prefixes: readonly Prefix[]): void {
+    this.#routes(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, index, prefixes);
   }
   /** Takes routes away. One that is gone already is no error. */
   deleteRoutes(index: number, prefixes: readonly Prefix[]): void {

@@ -108,6 +108,13 @@ export class Tun {
   addRoutes(prefixes: readonly Prefix[]): void {
     this.#netlink.addRoutes(this.index, prefixes);
   }
+  /** Routes to prefixes that have none yet. @throws SystemError (EEXIST) */
+  addNewRoutes(prefixes: readonly Prefix[]): void {
+    this.#netlink.addNewRoutes(this.index, prefixes);
+  }
+  setMtu(mtu: number): void {
+    this.#netlink.setLinkUp(this.index, mtu, QUEUE_LENGTH);
+  }
   deleteRoutes(prefixes: readonly Prefix[]): void {
     this.#netlink.deleteRoutes(this.index, prefixes);
   }

@@ -37,7 +37,8 @@ export interface ShardTask {
   readonly wake: number;
   /** By shard: the eventfd that wakes it; empty where Atomics do. */
   readonly wakes: readonly number[];
-  readonly core: 'tun' | 'embedded' | 'none' | 'memory' | 'traffic';
+  /** `client`: a TUN queue too, on the side of the clients. */
+  readonly core: 'tun' | 'client' | 'embedded' | 'none' | 'memory' | 'traffic';
   /** Send runs with UDP_SEGMENT. */
   readonly segmentation: boolean;
   /** The sockets deliver runs of datagrams that the kernel merged (UDP_GRO). */
@@ -63,6 +64,7 @@ export interface ShardReport {
 const CORE = {
   none: layout.CORE_NONE,
   tun: layout.CORE_TUN,
+  client: layout.CORE_CLIENT,
   embedded: layout.CORE_EMBEDDED,
   memory: layout.CORE_MEMORY,
   traffic: layout.CORE_TRAFFIC,

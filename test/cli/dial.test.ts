@@ -1,0 +1,137 @@
+// `lns dial` as its users run it: a process, its lines, its exit status.
+import assert from 'node:assert/strict';
+import { execFileSync, spawn } from 'node:child_process';
+import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { Pair } from '../server/pair.ts';
+import { needs } from '../support/needs.ts';
+
+const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+let pair: Pair;
+before(async () => {
+  pair = await Pair.start();
+});
+after(() => pair.close());
+
+interface Ended {
+  status: number | null;
+  stdout: string;
+  stderr: string;
+}
+/** Runs `lns dial` against the server of this process. `onText`: with all that was said so far, whenever more is. */
+function dial(args: readonly string[], onText: (text: string, kill: () => void) => void = () => {}): Promise<Ended> {
+  const words = ['--server', '127.0.0.1', '--port', String(pair.lns.listening[0]!.port)];
+  const child = spawn(
+    process.execPath,
+    [MAIN, 'dial', ...words, '--secret', 'test secret', '--password', 'password', ...args],
+    { stdio: ['ignore', 'pipe', 'pipe'], timeout: 60_000 },
+  );
+  let [stdout, stderr] = ['', ''];
+  child.stdout.on('data', (chunk: Buffer) => {
+    stdout += chunk.toString();
+    onText(stdout + stderr, () => child.kill('SIGINT'));
+  });
+  child.stderr.on('data', (chunk: Buffer) => {
+    stderr += chunk.toString();
+    onText(stdout + stderr, () => child.kill('SIGINT'));
+  });
+  return new Promise((resolve) => child.once('close', (status) => resolve({ status, stdout, stderr })));
+}
+
+test('options that contradict each other: one line that says what to do, exit status 2', async () => {
+  for (const [args, line] of [
+    [['--tun-netns', 'x'], /--tun-netns makes sense with --tun only/],
+    [['--tun-route', '10.0.0.0/8'], /--tun-route makes sense with --tun only/],
+    [['--', 'ping'], /'ping' makes sense with --tun only/],
+    [['ping'], /'ping' is no option; a program to run over --tun stands after "--"/],
+    [['--tun', 'lns7', 'ping'], /'ping' is no option/],
+    [['--tun', '--traffic', '10'], /--tun and --traffic exclude each other/],
+    [['--tun', '--storm', '1'], /--tun and --storm exclude each other/],
+    [['--tun', '--portable'], /--tun and --portable exclude each other/],
+    [['--tun', '--tun-route', '10.0.0.0/33'], /'10.0.0.0\/33' is not an IPv4 prefix/],
+    [['--tun', '--tun-route', 'fd00::/8'], /is not an IPv4 prefix/],
+    [['--tun', '--tun-route', '10.0.0.1/8'], /10.0.0.1\/8 has bits set beyond its length/],
+    [['--tun', '--tun-route', '0.0.0.0/0'], /0.0.0.0\/0 has the LNS in it: .* \(--tun-netns\)/],
+    [['--mru', '100'], /from 128 to 1500/],
+  ] as const) {
+    const { status, stdout, stderr } = await dial(args);
+    assert.match(stderr, line);
+    assert.deepEqual([status, stdout, stderr.trimEnd().split('\n').length], [2, '', 1], `${args.join(' ')}: ${stderr}`);
+  }
+});
+
+test('--tun runs a program over the sessions and ends as it did; with --json our output is the summary alone', async (t) => {
+  if (!needs(t, 'root', 'ffi', 'ip', 'ping')) return;
+  const script = 'for a in $LNS_ADDRESSES; do ping -q -c 2 -i 0.01 -I $a 192.0.2.7; done; ip -o link; exit 3';
+  const { status, stdout, stderr } = await dial([
+    '--sessions',
+    '2',
+    '--mru',
+    '1400',
+    '--tun',
+    'lnst7',
+    '--json',
+    '--',
+    'sh',
+    '-c',
+    script,
+  ]);
+  assert.equal(status, 3, stderr);
+  assert.equal(stderr.match(/2 packets transmitted, 2 received/g)?.length, 2, stderr);
+  assert.match(stderr, /lnst7: .* mtu 1400/);
+  const { device, sessions } = JSON.parse(stdout);
+  assert.equal(sessions, 2);
+  const octets = 4 * 84;
+  assert.deepEqual(
+    { ...device, seconds: 0, rungs: '' },
+    {
+      name: 'lnst7',
+      netns: '',
+      mtu: 1400,
+      addresses: 2,
+      rungs: '',
+      seconds: 0,
+      sent: { packets: 4, octets },
+      received: { packets: 4, octets },
+      drops: {},
+      status: 3,
+    },
+  );
+});
+
+test('--tun by itself stays until Ctrl-C, for programs that others start', async (t) => {
+  if (!needs(t, 'root', 'ffi', 'ip', 'ping')) return;
+  const name = `lnsd${process.pid}`;
+  execFileSync('ip', ['netns', 'add', name]);
+  try {
+    let pinged = '';
+    const { status, stdout } = await dial(
+      ['--tun', '--tun-netns', name, '--no-vnet-hdr', '--no-uring'],
+      (text, kill) => {
+        if (pinged !== '' || !text.includes('until Ctrl-C')) return;
+        pinged = 'begun';
+        const child = spawn('ip', ['netns', 'exec', name, 'ping', '-q', '-c', '3', '-i', '0.01', '192.0.2.7']);
+        child.stdout.on('data', (chunk: Buffer) => {
+          pinged += chunk.toString();
+        });
+        child.once('close', kill);
+      },
+    );
+    assert.match(pinged, / 3 received/);
+    assert.equal(status, 0);
+    assert.match(stdout, new RegExp(`Interface +lnsd\\d+, in ${name}; MTU 1500, 1 addresses; .*gso\\+gro$`, 'm'));
+    assert.match(stdout, /sent +3 packets, 252 octets\n +received +3 packets, 252 octets/);
+  } finally {
+    execFileSync('ip', ['netns', 'del', name]);
+  }
+});
+
+test('a program that is not there, a namespace that is not there: said in one line', async (t) => {
+  if (!needs(t, 'root', 'ffi', 'ip')) return;
+  const program = await dial(['--tun', '--', 'no-such-program']);
+  assert.match(program.stderr, /^lns: there is no program 'no-such-program'$/m);
+  assert.equal(program.status, 1);
+  const space = await dial(['--tun', '--tun-netns', 'no-such-space']);
+  assert.match(space.stderr, /^lns: there is no network namespace 'no-such-space': ip netns add no-such-space\n$/);
+  assert.equal(space.status, 1);
+});
