@@ -20,8 +20,8 @@ export interface GatewaysOptions {
   readonly plane: () => Plane;
   readonly log: Log;
   readonly endpoint: (gateway: () => Gateway) => ControlEndpoint;
-  /** A control message has come. */
-  control(gateway: Gateway, octets: Uint8Array, source: PeerAddress): void;
+  /** A datagram has come to a control socket. */
+  arrived(gateway: Gateway, octets: Uint8Array, source: PeerAddress): void;
 }
 
 /**
@@ -32,6 +32,7 @@ export interface GatewaysOptions {
 export class Gateways implements Iterable<Gateway> {
   readonly #options: GatewaysOptions;
   /** By socket group. The index of a gateway that is closed is given to the next one. */
+  readonly #padded = new Uint8Array(layout.SOCKADDR_SIZE);
   readonly #slots: (Gateway | undefined)[] = [];
   /** What the kernel granted the sockets, in octets; 0 with the portable access side. */
   receiveBufferOctets = 0;
@@ -89,19 +90,20 @@ export class Gateways implements Iterable<Gateway> {
       gateway.fd >= 0 ? await adoptSocket(gateway.fd, address) : await openDgram({ address, port: this.#options.port });
     gateway.socket = socket;
     gateway.port = socket.address().port;
-    const padded = new Uint8Array(layout.SOCKADDR_SIZE);
-    socket.on('message', (octets, from) => {
-      // Data goes on to its shard: the portable access side has one socket for everything, and a run of datagrams that
-      // begins with a control message comes here whole.
-      if (octets.length >= 6 && (octets[0]! & 0x80) === 0) {
-        padded.fill(0);
-        padded.set(encodeSockaddr(from));
-        this.#options.plane().deal(shardOfMessage(octets, this.#options.shards), octets, padded, gateway.index);
-      } else this.#options.control(gateway, octets, { address: from.address, port: from.port });
-    });
+    socket.on('message', (octets, { address, port }) => this.#options.arrived(gateway, octets, { address, port }));
     socket.on('error', (error) =>
       this.#options.log('error', 'socket', { group: gateway.config.name, reason: error.message }),
     );
+  }
+
+  /**
+   * Data goes on to its shard: the portable access side has one socket for everything, and a run of datagrams that begins
+   * with a control message comes to the control socket whole.
+   */
+  deal(gateway: Gateway, octets: Uint8Array, source: PeerAddress): void {
+    this.#padded.fill(0);
+    this.#padded.set(encodeSockaddr(source));
+    this.#options.plane().deal(shardOfMessage(octets, this.#options.shards), octets, this.#padded, gateway.index);
   }
 
   /** Opens a gateway while the shards run; it does not serve yet. @throws SystemError; nothing is left open then */

@@ -34,6 +34,7 @@ import { TunnelIdPool } from './ids.ts';
 import type { Log } from './log.ts';
 import { Logging } from './logging.ts';
 import { Plane } from './plane.ts';
+import { Reception } from './reception.ts';
 import type { GroupEnd } from './reconfigure.ts';
 import { HostRoutes } from './routes.ts';
 import { Services } from './services.ts';
@@ -117,6 +118,8 @@ export class Lns {
   readonly #gateways: Gateways;
   readonly #changes: Changes;
   readonly #spreading: Spreading;
+  /** Control messages on their way in. */
+  readonly reception: Reception;
   readonly #tunnels = new Map<number, LnsTunnel>();
   #tun: Tun | null = null;
   #routes: HostRoutes | null = null;
@@ -164,7 +167,15 @@ export class Lns {
       plane: () => this.plane,
       log: this.logging.log,
       endpoint: (gateway) => this.#endpoint(gateway),
-      control: (gateway, octets, source) => this.#guarded(() => this.#control(gateway, octets, source)),
+      arrived: (gateway, octets, source) => this.reception.arrived(gateway, octets, source),
+    });
+    this.reception = new Reception({
+      ffi: this.#ffi,
+      gateways: this.#gateways,
+      log: this.logging.log,
+      receive: (gateway, octets, source) => this.#guarded(() => this.#control(gateway, octets, source)),
+      data: (gateway, octets, source) => this.#gateways.deal(gateway, octets, source),
+      settle: () => this.#flush(),
     });
     this.services = new Services({
       gateways: this.#gateways,
@@ -287,7 +298,7 @@ export class Lns {
           },
           control: (octets, sockaddr, group) => {
             const gateway = this.#gateways.byIndex(group);
-            if (gateway !== undefined) this.#guarded(() => this.#control(gateway, octets, decodeSockaddr(sockaddr)));
+            if (gateway !== undefined) this.reception.fromShard(gateway, octets, decodeSockaddr(sockaddr));
           },
           datagram: (octets, sockaddr, group) => {
             const to = decodeSockaddr(sockaddr);
@@ -466,23 +477,26 @@ export class Lns {
       tunnel.controlRxOctets += octets.length;
     }
     this.#perform(gateway, out);
-    this.#settle();
   }
 
-  /** After a batch of inputs: acknowledgements that nothing carried, and the timer. */
+  /** After an input: what `#flush` does, at the end of the turn. */
   #settle(): void {
     if (this.#flushScheduled) return;
     this.#flushScheduled = true;
     setImmediate(() => {
       this.#flushScheduled = false;
-      const now = this.#now();
-      for (const gateway of this.#gateways) {
-        const out: ControlAction[] = [];
-        gateway.endpoint.flush(now, out);
-        this.#perform(gateway, out);
-      }
-      this.#ticker.arm();
+      this.#flush();
     });
+  }
+  /** After a batch of inputs: acknowledgements that nothing carried, and the timer. */
+  #flush(): void {
+    const now = this.#now();
+    for (const gateway of this.#gateways) {
+      const out: ControlAction[] = [];
+      gateway.endpoint.flush(now, out);
+      this.#perform(gateway, out);
+    }
+    this.#ticker.arm();
   }
 
   #perform(gateway: Gateway, out: readonly ControlAction[]): void {

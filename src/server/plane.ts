@@ -80,6 +80,9 @@ const NOTHING = new Uint8Array(0);
 const BACKLOG_MS = 2;
 /** Frames taken from a shard before those that sleep are woken for the answers. */
 const WAKE_BATCH = 64;
+/** Longest work on frames in one turn of the main thread, and the frames after which the clock is looked at. */
+const TURN_MS = 4;
+const CLOCK_EVERY = 16;
 /** Room for socket groups that are added while the shards run. */
 const SOCKET_GROUPS = 1024;
 /** Room for framed routes, besides one address a session. */
@@ -146,6 +149,8 @@ export class Plane {
   readonly #toWake: Uint8Array;
   #wakesScheduled = false;
   #draining = false;
+  /** The shard whose frames come first in the next turn. */
+  #first = 0;
   #closing = false;
   /** Frames that found their shard's ring full. */
   injectFull = 0;
@@ -335,10 +340,13 @@ export class Plane {
     const head = this.#head;
     let any = false;
     this.#draining = true;
-    for (let shard = 0; shard < this.shards; shard++) {
+    for (let turn = 0; turn < this.shards; turn++) {
+      const shard = (this.#first + turn) % this.shards;
+      const end = performance.now() + TURN_MS / this.shards;
       const ring = this.#punt[shard]!;
       // Bounded, so that a flood on one shard does not keep the loop.
       for (let n = 0; n < 1024; n++) {
+        if (n % CLOCK_EVERY === 0 && n > 0 && performance.now() >= end) break;
         const payload = ring.read(head);
         if (payload === null) break;
         any = true;
@@ -362,6 +370,7 @@ export class Plane {
       }
       if (!out.empty) Atomics.add(this.#words, this.#doorbell, 1);
     }
+    this.#first = (this.#first + 1) % this.shards;
     if (any) events.drained();
     this.#draining = false;
     this.#wakeAll();

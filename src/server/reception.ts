@@ -1,0 +1,99 @@
+import { ControlReader } from '../io/control-reader.ts';
+import type { Ffi } from '../io/ffi.ts';
+import type { PeerAddress } from '../wire/address.ts';
+import type { Gateway } from './call.ts';
+import { Inbox } from './inbox.ts';
+import type { Log } from './log.ts';
+
+/** Longest work on control messages in one turn of the main thread: all else waits as long. */
+const TURN_MS = 4;
+/** Messages after which the clock is looked at. */
+const CLOCK_EVERY = 8;
+/** Datagrams read from one socket in a turn. */
+const READ_MAX = 4096;
+/** Full inboxes are told once in this time. */
+const TELL_MS = 10_000;
+
+export interface ReceptionOptions {
+  /** null: the portable access side, whose sockets node reads alone. */
+  readonly ffi: Ffi | null;
+  readonly gateways: Iterable<Gateway>;
+  readonly log: Log;
+  /** Works on one message. Never throws. */
+  receive(gateway: Gateway, octets: Uint8Array, source: PeerAddress): void;
+  /** A datagram that the control socket got with a run of data messages. */
+  data(gateway: Gateway, octets: Uint8Array, source: PeerAddress): void;
+  /** The turn is over: acknowledgements, timers. */
+  settle(): void;
+}
+
+/**
+ * Takes control messages in, from sockets and rings, and works on them in the order of the inbox, a few milliseconds a
+ * turn. Sockets are emptied first in each turn, so that what is urgent is found behind whatever came before it.
+ */
+export class Reception {
+  readonly #options: ReceptionOptions;
+  readonly #reader: ControlReader | null;
+  readonly inbox = new Inbox<Gateway>();
+  #scheduled = false;
+  /** A socket had something in this turn: more may be in it. */
+  #reading = false;
+  #toldAt = Number.NEGATIVE_INFINITY;
+
+  constructor(options: ReceptionOptions) {
+    this.#options = options;
+    this.#reader = options.ffi === null ? null : new ControlReader(options.ffi);
+  }
+
+  /** A datagram from node's socket. `octets` are kept. */
+  arrived(gateway: Gateway, octets: Uint8Array, source: PeerAddress): void {
+    this.#reading = true;
+    this.#put(gateway, octets, source);
+  }
+  /** A control message that came by a shard. */
+  fromShard(gateway: Gateway, octets: Uint8Array, source: PeerAddress): void {
+    this.#put(gateway, octets.slice(), source);
+  }
+
+  #put(gateway: Gateway, octets: Uint8Array, source: PeerAddress): void {
+    if (octets.length >= 6 && (octets[0]! & 0x80) === 0) this.#options.data(gateway, octets, source);
+    else if (!this.inbox.put(gateway, octets, source)) this.#full();
+    this.#schedule();
+  }
+  #full(): void {
+    const now = performance.now();
+    if (now < this.#toldAt + TELL_MS) return;
+    this.#toldAt = now;
+    this.#options.log('warning', 'control-overflow', {
+      waiting: this.inbox.size,
+      dropped: this.inbox.counters.dropped,
+    });
+  }
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(() => this.#turn());
+  }
+  #turn(): void {
+    this.#empty();
+    const end = performance.now() + TURN_MS;
+    for (let n = 1; ; n++) {
+      const next = this.inbox.take();
+      if (next === null) break;
+      this.#options.receive(next.gateway, next.octets, next.source);
+      if (n % CLOCK_EVERY === 0 && performance.now() >= end) break;
+    }
+    this.#scheduled = false;
+    if (this.inbox.size > 0) this.#schedule();
+    this.#options.settle();
+  }
+  /** Reads the sockets until they are empty; node itself reads a few datagrams a turn. */
+  #empty(): void {
+    const reader = this.#reader;
+    if (reader === null || !(this.#reading || this.inbox.size > 0)) return;
+    this.#reading = false;
+    for (const gateway of this.#options.gateways)
+      if (gateway.fd >= 0 && gateway.socket !== null)
+        reader.read(gateway.fd, READ_MAX, (octets, source) => this.#put(gateway, octets, source));
+  }
+}
