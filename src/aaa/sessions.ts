@@ -1,11 +1,34 @@
-import { formatIpv4 } from '../wire/address.ts';
+import { parseIpv4 } from '../wire/address.ts';
 import type { DynamicSession } from './dynamic.ts';
+
+/** Sessions by something that several may share: one as itself, several in a set. */
+class Index<K, S extends object> {
+  readonly #by = new Map<K, S | Set<S>>();
+
+  add(key: K, session: S): void {
+    const there = this.#by.get(key);
+    if (there === undefined) this.#by.set(key, session);
+    else if (there instanceof Set) there.add(session);
+    else if (there !== session) this.#by.set(key, new Set([there, session]));
+  }
+  remove(key: K, session: S): void {
+    const there = this.#by.get(key);
+    if (there === session) this.#by.delete(key);
+    else if (there instanceof Set && there.delete(session) && there.size === 0) this.#by.delete(key);
+  }
+  find(key: K): Iterable<S> {
+    const there = this.#by.get(key);
+    if (there === undefined) return [];
+    return there instanceof Set ? there : [there];
+  }
+}
 
 /** Sessions whose network is up, by what a Disconnect- or CoA-Request mostly names them by. */
 export class SessionIndex<S extends DynamicSession> {
   readonly #all = new Set<S>();
-  /** One session as itself, several in a set. */
-  readonly #by = new Map<string, S | Set<S>>();
+  readonly #byId = new Index<string, S>();
+  readonly #byName = new Index<string, S>();
+  readonly #byAddress = new Index<number, S>();
 
   get size(): number {
     return this.#all.size;
@@ -16,38 +39,24 @@ export class SessionIndex<S extends DynamicSession> {
   add(session: S): void {
     if (this.#all.has(session)) return;
     this.#all.add(session);
-    for (const key of keysOf(session)) {
-      const there = this.#by.get(key);
-      if (there === undefined) this.#by.set(key, session);
-      else if (there instanceof Set) there.add(session);
-      else this.#by.set(key, new Set([there, session]));
-    }
+    this.#each(session, 'add');
   }
   remove(session: S): void {
-    if (!this.#all.delete(session)) return;
-    for (const key of keysOf(session)) {
-      const there = this.#by.get(key);
-      if (there === session) this.#by.delete(key);
-      else if (there instanceof Set) {
-        there.delete(session);
-        if (there.size === 0) this.#by.delete(key);
-      }
-    }
+    if (this.#all.delete(session)) this.#each(session, 'remove');
+  }
+  #each(session: S, act: 'add' | 'remove'): void {
+    const { accountingName } = session.attributes;
+    this.#byId[act](session.accountingId, session);
+    this.#byName[act](session.userName, session);
+    if (accountingName !== null && accountingName !== session.userName) this.#byName[act](accountingName, session);
+    if (session.address !== 0) this.#byAddress[act](session.address, session);
   }
   /** Those with this value of the attribute; undefined where there is no index of it. */
   find(attribute: string, value: string): Iterable<S> | undefined {
-    if (attribute !== 'User-Name' && attribute !== 'Acct-Session-Id' && attribute !== 'Framed-IP-Address')
-      return undefined;
-    const there = this.#by.get(`${attribute} ${value}`);
-    if (there === undefined) return [];
-    return there instanceof Set ? there : [there];
+    if (attribute === 'Acct-Session-Id') return this.#byId.find(value);
+    if (attribute === 'User-Name') return this.#byName.find(value);
+    if (attribute !== 'Framed-IP-Address') return undefined;
+    const address = parseIpv4(value);
+    return address === null ? [] : this.#byAddress.find(address);
   }
-}
-
-function keysOf(session: DynamicSession): Set<string> {
-  const keys = new Set([`Acct-Session-Id ${session.accountingId}`, `User-Name ${session.userName}`]);
-  const { accountingName } = session.attributes;
-  if (accountingName !== null) keys.add(`User-Name ${accountingName}`);
-  if (session.address !== 0) keys.add(`Framed-IP-Address ${formatIpv4(session.address)}`);
-  return keys;
 }

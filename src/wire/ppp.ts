@@ -77,8 +77,15 @@ export const IPCP_SECONDARY_NBNS = 132;
 
 export const be16 = (octets: Uint8Array, at: number): number => (octets[at]! << 8) | octets[at + 1]!;
 export const be32 = (octets: Uint8Array, at: number): number => be16(octets, at) * 65536 + be16(octets, at + 2);
-export const octets32 = (value: number): Uint8Array =>
-  new Uint8Array([value >>> 24, (value >>> 16) & 0xff, (value >>> 8) & 0xff, value & 0xff]);
+export function octets32(value: number): Uint8Array {
+  // Element by element: an array in between costs several times as much.
+  const octets = new Uint8Array(4);
+  octets[0] = value >>> 24;
+  octets[1] = value >>> 16;
+  octets[2] = value >>> 8;
+  octets[3] = value;
+  return octets;
+}
 
 /** A control protocol's packet: Code, Identifier, Length, Data. */
 export interface PppPacket {

@@ -23,8 +23,17 @@ export class SystemRandom implements RandomSource {
     return octets;
   }
   u32(): number {
-    const octets = this.octets(4);
-    return ((octets[0]! << 24) | (octets[1]! << 16) | (octets[2]! << 8) | octets[3]!) >>> 0;
+    if (this.#used + 4 > this.#block.length) {
+      randomFillSync(this.#block);
+      this.#used = 0;
+    }
+    const block = this.#block;
+    let value = 0;
+    for (let n = 0; n < 4; n++) {
+      value = (value << 8) | block[this.#used]!;
+      block[this.#used++] = 0;
+    }
+    return value >>> 0;
   }
 }
 
