@@ -10,6 +10,9 @@ export interface Result {
   /** From the median. */
   readonly perSecond: number;
   readonly gbitPerSecond?: number;
+  /** The same of the C twin (bench/c), in alternating runs, and its median over ours: 1 where both take as long. */
+  readonly c?: { readonly min: number; readonly median: number };
+  readonly ofC?: number;
   readonly runs: number;
   readonly loss?: number;
   /** Of the output, so that a fast wrong answer shows. */
@@ -36,24 +39,33 @@ const quantile = (sorted: readonly number[], part: number): number =>
 
 /**
  * Times `run`, which handles `count` packets, several times after a warm-up.
- * @param octets of a packet, for Gbit/s
+ * @param options.octets of a packet, for Gbit/s
+ * @param options.beside does the same another way: both are timed in turn
  */
 export function measure(
   bench: string,
   name: string,
   count: number,
   run: () => void,
-  options: { octets?: number; runs?: number; hash?: () => string } = {},
+  options: { octets?: number; runs?: number; hash?: () => string; beside?: (() => void) | undefined } = {},
 ): Result {
   const runs = smoke ? 3 : (options.runs ?? 41);
-  for (let i = 0; i < (smoke ? 1 : 5); i++) run();
-  const times: number[] = [];
-  for (let i = 0; i < runs; i++) {
+  const { beside } = options;
+  const timed = (what: () => void): number => {
     const from = process.hrtime.bigint();
-    run();
-    times.push(Number(process.hrtime.bigint() - from) / count);
+    what();
+    return Number(process.hrtime.bigint() - from) / count;
+  };
+  const times: number[] = [];
+  const others: number[] = [];
+  for (let i = smoke ? -1 : -5; i < runs; i++) {
+    const [ours, theirs] = [timed(run), beside === undefined ? 0 : timed(beside)];
+    if (i < 0) continue;
+    times.push(ours);
+    others.push(theirs);
   }
   times.sort((a, b) => a - b);
+  others.sort((a, b) => a - b);
   const median = quantile(times, 0.5);
   const round = (value: number): number => Number(value.toFixed(2));
   const result: Result = {
@@ -62,6 +74,12 @@ export function measure(
     ns: { min: round(times[0]!), median: round(median), p99: round(quantile(times, 0.99)) },
     perSecond: Math.round(1e9 / median),
     ...(options.octets === undefined ? {} : { gbitPerSecond: round((options.octets * 8) / median) }),
+    ...(beside === undefined
+      ? {}
+      : {
+          c: { min: round(others[0]!), median: round(quantile(others, 0.5)) },
+          ofC: round(quantile(others, 0.5) / median),
+        }),
     runs,
     ...(options.hash === undefined ? {} : { hash: options.hash() }),
   };

@@ -154,18 +154,18 @@ export class TestPath {
   }
 
   /** IP packets that the last call left for the core side. */
-  delivered(): Uint8Array[] {
+  delivered(length = this.wasm.transmitOuts()): Uint8Array[] {
     const list = this.block(layout.PART_TX) + layout.TX_OUT;
-    return Array.from({ length: this.wasm.transmitOuts() }, (_, i) => {
+    return Array.from({ length }, (_, i) => {
       const at = this.view.getUint32(list + i * 8, true);
       return this.octets.slice(at, at + this.view.getUint32(list + i * 8 + 4, true));
     });
   }
 
   /** Messages that the last call left for sendmmsg. */
-  sent(): Sent[] {
+  sent(length = this.wasm.transmitMessages()): Sent[] {
     const tx = this.block(layout.PART_TX);
-    return Array.from({ length: this.wasm.transmitMessages() }, (_, i) => {
+    return Array.from({ length }, (_, i) => {
       const message = tx + layout.TX_MESSAGES + i * layout.MMSGHDR_SIZE;
       const name = Number(this.view.getBigUint64(message, true));
       const length = this.view.getUint32(message + 8, true);
