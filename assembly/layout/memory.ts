@@ -13,7 +13,7 @@ export const MEMORY_HEADER: u32 = 0x10000;
 /** "wasm-lns" in memory order. */
 export const MEMORY_MAGIC: u64 = 0x736e6c2d6d736177;
 /** Changes whenever a row, a part or its meaning changes: a durable region of another layout is not taken over. */
-export const MEMORY_LAYOUT: u32 = 2;
+export const MEMORY_LAYOUT: u32 = 3;
 /** Offset from MEMORY_HEADER: u64 magic, then u32 layout, u32 shards, u32 end of the durable region, u32 end of all. */
 export const HEADER_MAGIC: u32 = 0;
 export const HEADER_LAYOUT: u32 = 8;
@@ -86,6 +86,8 @@ export const CONTROL_STOP: u32 = 128;
 export const CONTROL_PREFIX_COUNTS: u32 = 192;
 /** The same as bits, 5 words, published with one atomic store each. */
 export const CONTROL_PREFIX_BITS: u32 = 768;
+/** u32, session rows in use when one was last taken; written by the main thread. */
+export const CONTROL_SESSIONS: u32 = 832;
 export const CONTROL_SIZE: u32 = 1024;
 
 // Control words of a shard (PART_SHARD_CONTROL).

@@ -2,7 +2,7 @@
 // through the session index, never computed from an ID.
 
 @unmanaged class SessionRow {
-  // line 0: read for every packet from the LAC
+  // line 0: read for every packet, either way
   generation: u32; // odd while the row is in use
   key: u32; // local tunnel ID << 16 | local session ID
   tunnelRow: u32;
@@ -14,28 +14,28 @@
   peerMru: u32; // octets of an IP packet that the client takes
   address0: u64; // the client's address, IPv4 mapped into IPv6, network order
   address1: u64;
-  localMagic: u32; // network order, as it stands in the frame
-  peerMagic: u32;
-  rxNs: u16; // next Ns expected; written by the owner shard
-  lateRun: u16; // data messages in a row that came late
-  txNs: u32; // next Ns to send, low 16 bits; written by the owner shard
-  // line 1: read for every packet to the LAC
+  shaperUp: u32;
+  shaperDown: u32;
+  peerLength: u16;
+  socketGroup: u16;
+  plainSize: u8;
+  numberedSize: u8;
+  reserved0: u16;
+  // line 1: what is sent and to whom; every packet from the LAC is checked against `peer`
   plain0: u64; // L2TP and PPP header, right-aligned in 16 octets; Length is patched
   plain1: u64;
   numbered0: u64; // the same with Ns and Nr
   numbered1: u64;
   peer0: u64; peer1: u64; peer2: u64; peer3: u64; // sockaddr of the LAC
   // line 2
-  peerLength: u16;
-  socketGroup: u16;
-  plainSize: u8;
-  numberedSize: u8;
-  reserved0: u16;
+  localMagic: u32; // network order, as it stands in the frame
+  peerMagic: u32;
+  rxNs: u16; // next Ns expected; written by the owner shard
+  lateRun: u16; // data messages in a row that came late
+  txNs: u32; // next Ns to send, low 16 bits; written by the owner shard
   localAddress: u32; // our own IPCP address, network order
   puntPending: u32; // frames waiting for the main thread; atomic
   upSequence: u64; // order in which sessions came up
-  shaperUp: u32;
-  shaperDown: u32;
   filter: u32;
   tap: u32;
   stackNode: u32;
@@ -122,13 +122,15 @@ export const LATE_RUN_MAX: u32 = 32;
 
 // Counters of a session: what the owner shard writes plainly, and what the other threads add atomically.
 @unmanaged class SessionCounters {
+  // line 0: written for every packet
   rxPackets: u64; rxOctets: u64; txPackets: u64; txOctets: u64; // owner
-  rxPacketsOther: u64; rxOctetsOther: u64; txPacketsOther: u64; txOctetsOther: u64; // atomic
-  rxErrors: u64; txErrors: u64; // atomic
-  rxControlPackets: u64; rxControlOctets: u64; // PPP control frames; atomic
-  txControlPackets: u64; txControlOctets: u64; // atomic
   lastRx: u32; lastTx: u32; // ms of the shared clock
   late: u32; lost: u32; // data messages with Ns; owner
+  rxErrors: u64; txErrors: u64; // atomic
+  // line 1
+  rxPacketsOther: u64; rxOctetsOther: u64; txPacketsOther: u64; txOctetsOther: u64; // atomic
+  rxControlPackets: u64; rxControlOctets: u64; // PPP control frames; atomic
+  txControlPackets: u64; txControlOctets: u64; // atomic
 }
 export const COUNTER_RX_PACKETS: u32 = offsetof<SessionCounters>("rxPackets");
 export const COUNTER_RX_OCTETS: u32 = offsetof<SessionCounters>("rxOctets");

@@ -10,6 +10,8 @@ import { puntControl, ringSize } from "./punt";
 import { transmitRoom, transmitSlot } from "./transmit";
 import { encapFrame } from "./encap";
 import { acceptPacket } from "./accept";
+import { AHEAD, aheadPays, aheadUp, aheadDown, aheadSeen } from "./ahead";
+import { samePeer, straightUp, downstreamOne } from "./straight";
 import { hostCrowded } from "./host";
 import { recordAt, after } from "./cursor";
 import { mpSend } from "../mp/send";
@@ -27,7 +29,6 @@ import {
 import { TUNNEL_ROW_SIZE, TUNNEL_LAST_HEARD } from "../layout/tunnel";
 import { DROP_TUNNEL, DROP_SESSION, DROP_PEER_ADDRESS, DROP_LATE, DROP_NS_MISSING, DROP_TRUNCATED, DROP_STALE, DROP_NOT_UP, DROP_LENGTH, TOTAL_RX_DATAGRAMS, TOTAL_RX_OCTETS, TOTAL_INJECTED, TOTAL_BATCHES, TOTAL_RX_RUNS, TOTAL_RX_RUN_CONTROL } from "../layout/drop";
 
-const AF_INET: u32 = 2;
 const SOL_UDP: u32 = 17;
 const UDP_GRO: u32 = 104;
 const MSG_TRUNC: u32 = 0x20;
@@ -39,6 +40,11 @@ let peerCheck: bool = true;
 export function peerOptions(check: bool): void { peerCheck = check; }
 
 /** One datagram from an access side: `name` is its sender's sockaddr, `group` the socket it came by. */
+// @ts-ignore: decorator
+@inline function upstreamOne(ptr: u32, len: u32, name: u32, group: u32): void {
+  if (!straightUp(ptr, len, name, peerCheck)) upstreamDatagram(ptr, len, name, group);
+}
+/** One datagram, stop by stop. */
 export function upstreamDatagram(ptr: u32, len: u32, name: u32, group: u32): void {
   count(TOTAL_RX_DATAGRAMS, 1);
   count(TOTAL_RX_OCTETS, len);
@@ -56,12 +62,6 @@ export function upstreamDatagram(ptr: u32, len: u32, name: u32, group: u32): voi
   else if ((flags & (SESSION_LAC | SESSION_SEND_NS)) == (SESSION_LAC | SESSION_SEND_NS)) atomic.and<u32>(session + SESSION_FLAGS, ~SESSION_SEND_NS);
   store<u32>(tunnels + load<u32>(session + SESSION_TUNNEL_ROW) * TUNNEL_ROW_SIZE + TUNNEL_LAST_HEARD, now);
   pppFrame(session, ptr + <u32>size, messageEnd);
-}
-/** RFC 2661 section 8.1: addresses and ports stay as they were at set-up. */
-// @ts-ignore: decorator
-@inline function samePeer(name: u32, peer: u32): bool {
-  if (<u32>load<u16>(name) == AF_INET) return load<u64>(name) == load<u64>(peer);
-  return load<u32>(name) == load<u32>(peer) && load<u64>(name, 8) == load<u64>(peer, 8) && load<u64>(name, 16) == load<u64>(peer, 16);
 }
 
 // Access side ffi: struct mmsghdr filled by recvmmsg.
@@ -100,7 +100,13 @@ let taken: u32 = 0;
 export function upstream(from: u32, n: u32, group: u32): u32 {
   count(TOTAL_BATCHES, 1);
   const slot = gro ? SLOT_SIZE_GRO : SLOT_SIZE;
+  const many = aheadPays();
   let i = from;
+  if (many && !gro) {
+    let words: u64 = 0;
+    for (let j = i; j < n; j++) words ^= aheadUp(rx + RX_SLOTS + HEADROOM + j * SLOT_SIZE);
+    aheadSeen(words);
+  }
   for (; i < n; i++) {
     const message = rx + RX_MESSAGES + i * MMSGHDR_SIZE;
     const ptr = rx + RX_SLOTS + HEADROOM + i * slot;
@@ -118,11 +124,17 @@ export function upstream(from: u32, n: u32, group: u32): u32 {
     const run = segment < len;
     hostCrowded(run);
     if (run && taken == 0) count(TOTAL_RX_RUNS, 1);
+    let loaded = many && gro ? taken : len;
     do {
       if (!transmitRoom()) return i;
+      if (taken >= loaded) {
+        let words: u64 = 0;
+        for (let j: u32 = 0; j < AHEAD && loaded < len; j++, loaded += segment) words ^= aheadUp(ptr + loaded);
+        aheadSeen(words);
+      }
       const octets = min(segment, len - taken);
       if (run && octets > 0 && load<u8>(ptr + taken) & 0x80) count(TOTAL_RX_RUN_CONTROL, 1);
-      upstreamDatagram(ptr + taken, octets, name, group);
+      upstreamOne(ptr + taken, octets, name, group);
       taken += octets;
     } while (taken < len);
     taken = 0;
@@ -135,14 +147,30 @@ export function upstream(from: u32, n: u32, group: u32): u32 {
 
 /** Datagrams `from` to `n` of the list up the path. @returns the first not taken */
 export function upstreamList(list: u32, from: u32, n: u32, name: u32, group: u32): u32 {
+  const many = aheadPays();
   let i = from;
-  for (; i < n && transmitRoom(); i++) upstreamDatagram(load<u32>(list + (i << 3)), load<u32>(list + (i << 3), 4), name, group);
+  for (; i < n && transmitRoom(); i++) {
+    if (many && ((i - from) & (AHEAD - 1)) == 0) {
+      let words: u64 = 0;
+      for (let j = i, end = min(n, i + AHEAD); j < end; j++) words ^= aheadUp(load<u32>(list + (j << 3)));
+      aheadSeen(words);
+    }
+    upstreamOne(load<u32>(list + (i << 3)), load<u32>(list + (i << 3), 4), name, group);
+  }
   return i;
 }
 /** IP packets `from` to `n` of the list down the path; the HEADROOM octets before each are overwritten. @returns the first not taken */
 export function downstreamList(list: u32, from: u32, n: u32): u32 {
+  const many = aheadPays();
   let i = from;
-  for (; i < n && transmitRoom(); i++) acceptPacket(load<u32>(list + (i << 3)), load<u32>(list + (i << 3), 4), 0);
+  for (; i < n && transmitRoom(); i++) {
+    if (many && ((i - from) & (AHEAD - 1)) == 0) {
+      let words: u64 = 0;
+      for (let j = i, end = min(n, i + AHEAD); j < end; j++) words ^= aheadDown(load<u32>(list + (j << 3)));
+      aheadSeen(words);
+    }
+    downstreamOne(load<u32>(list + (i << 3)), load<u32>(list + (i << 3), 4));
+  }
   return i;
 }
 
@@ -227,7 +255,12 @@ export function coreSlot(index: u32): u32 { return core + CORE_SLOTS + HEADROOM 
 /** Takes packets `from` to `n`, lengths in the u32 array at `lengths`, down the path. @returns the first not taken */
 export function downstream(from: u32, n: u32, lengths: u32): u32 {
   let i = from;
-  for (; i < n && transmitRoom(); i++) acceptPacket(coreSlot(i), load<u32>(lengths + (i << 2)), 0);
+  if (aheadPays()) {
+    let words: u64 = 0;
+    for (let j = from; j < n; j++) words ^= aheadDown(coreSlot(j));
+    aheadSeen(words);
+  }
+  for (; i < n && transmitRoom(); i++) downstreamOne(coreSlot(i), load<u32>(lengths + (i << 2)));
   return i;
 }
 

@@ -29,7 +29,7 @@ export const CORE_TRAFFIC: u32 = 4;
 /** The TUN device of PPP clients: theirs are the sources of what is read, and the destinations of what arrives. */
 export const CORE_CLIENT: u32 = 5;
 
-let back: u32 = CORE_NONE;
+export let back: u32 = CORE_NONE;
 export function coreBackEnd(kind: u32): void {
   back = kind == CORE_CLIENT ? CORE_TUN : kind;
   setClientSide(kind == CORE_CLIENT);

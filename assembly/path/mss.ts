@@ -17,7 +17,8 @@ export function mssOptions(octets: u32): void { limit = octets; }
 /** Looks at the IPv4 packet at `ptr`; `len` is its Total Length. */
 // @ts-ignore: decorator
 @inline export function clampMss(session: u32, ptr: u32, len: u32): void {
-  if (limit != CLAMP_OFF && load<u8>(ptr, 9) == 6) clamp(session, ptr, len);
+  // Without IP options the flags stand in octet 33: what begins no connection is told here, the rest by `clamp`.
+  if (limit != CLAMP_OFF && load<u8>(ptr, 9) == 6 && (load<u8>(ptr) != 0x45 || <u32>load<u8>(ptr, 33) & TCP_SYN)) clamp(session, ptr, len);
 }
 function clamp(session: u32, ptr: u32, len: u32): void {
   const part = ptr + ((<u32>load<u8>(ptr) & 15) << 2);

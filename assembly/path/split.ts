@@ -5,7 +5,8 @@ import { be16, setBe16, checksum, complement } from "./octets";
 import { sumOctets, copyAndSum, fold, pseudoSum } from "./checksum";
 import { drop, count } from "./count";
 import { transmitRoom } from "./transmit";
-import { acceptPacket } from "./accept";
+import { downstreamPacket } from "./straight";
+import { aheadDown, aheadPays, aheadSeen } from "./ahead";
 import {
   CORE_READ_SIZE, CORE_READ_MAX, CORE_SPLIT, CORE_SIZE, CORE_LIST, BATCH, HEADROOM, VNET_HEADER_SIZE, VNET_NEEDS_CSUM, VNET_GSO_NONE, VNET_GSO_TCPV4, VNET_GSO_UDP_L4, VNET_GSO_ECN,
 } from "../layout/memory";
@@ -41,6 +42,11 @@ export function coreReadDone(octets: u32): void {
 export function downstreamRuns(from: u32): u32 {
   splitAt = CORE_SPLIT;
   let i = from;
+  if (reads - from > 1 && aheadPays()) {
+    let words: u64 = 0;
+    for (let j = from; j < reads; j++) words ^= aheadDown(load<u32>(core + CORE_LIST + (j << 3)));
+    aheadSeen(words);
+  }
   for (; i < reads; i++) {
     if (!transmitRoom()) return i;
     const entry = core + CORE_LIST + (i << 3);
@@ -58,7 +64,7 @@ export function downstreamRuns(from: u32): u32 {
     }
     const len = octets - VNET_HEADER_SIZE;
     if (load<u8>(header) & VNET_NEEDS_CSUM && !finishChecksum(ptr, len, load<u16>(header, 6), load<u16>(header, 8))) drop(DROP_CORE_IP);
-    else acceptPacket(ptr, len, 0);
+    else downstreamPacket(ptr, len);
   }
   reads = readAt = 0;
   return i;
@@ -114,7 +120,7 @@ function split(ptr: u32, len: u32, kind: u32, size: u32): bool {
     const sum = copyAndSum(slot + header, ptr + header + taken, octets, sumOctets(part, header - ip, pseudoSum(slot, header - ip + octets)));
     const value = complement(fold(sum));
     store<u16>(checked, value == 0 && !tcp ? 0xffff : value);
-    acceptPacket(slot, header + octets, 0);
+    downstreamPacket(slot, header + octets);
   }
   taken = 0;
   return true;

@@ -38,6 +38,7 @@ let segments: u32 = 0;
 let total: u32 = 0;
 let destination: u32 = 0; // row of the last message
 let group: u32 = 0xffffffff;
+let run: u32 = 0; // offset of the last run
 
 /** Runs of UDP_SEGMENT: none; across all sessions of one peer; of one tunnel only. */
 export const RUNS_NONE: u32 = 0;
@@ -89,57 +90,62 @@ export function transmit(ptr: u32, len: u32, session: u32): void {
 }
 /** As `transmit`, past the impairments. */
 export function transmitNow(ptr: u32, len: u32, session: u32): void {
+  if (!toRing) return transmitListed(ptr, len, session);
   count(TOTAL_TX_DATAGRAMS, 1);
   count(TOTAL_TX_OCTETS, len);
-  if (toRing) return transmitRing(ptr, len, session);
+  transmitRing(ptr, len, session);
+}
+/** Do datagrams go to the list, and nowhere else? */
+// @ts-ignore: decorator
+@inline export function transmitStraight(): bool { return !aside; }
+/** As `transmitNow`, where there is no ring. */
+// @ts-ignore: decorator
+@inline export function transmitListed(ptr: u32, len: u32, session: u32): void {
+  count(TOTAL_TX_DATAGRAMS, 1);
+  count(TOTAL_TX_OCTETS, len);
   const to = <u32>load<u16>(session + SESSION_SOCKET_GROUP);
   const vector = tx + TX_IOVECS + iovecs * IOVEC_SIZE;
-  if (open && to == group && len <= segment && segments < SEGMENTS_MAX && total + len <= SEGMENTED_OCTETS_MAX && sameDestination(destination, session)) {
-    store<u64>(vector, base + ptr);
-    store<u64>(vector, len, 8);
-    iovecs++;
-    segments++;
-    total += len;
-    if (len < segment) open = false; // only the last may be shorter
-    const message = tx + TX_MESSAGES + (messages - 1) * MMSGHDR_SIZE;
-    store<u64>(message, segments, 24);
-    if (segments == 2) {
-      const cmsg = tx + TX_CONTROLS + (messages - 1) * CMSG_SIZE;
-      store<u64>(cmsg, 18);
-      store<u32>(cmsg, SOL_UDP, 8);
-      store<u32>(cmsg, UDP_SEGMENT, 12);
-      store<u16>(cmsg, <u16>segment, 16);
-      store<u64>(message, base + cmsg, 32);
-      store<u64>(message, 24, 40);
-    }
-    return;
-  }
+  iovecs++;
+  store<u64>(vector, base + ptr);
+  store<u64>(vector, len, 8);
+  if (open && to == group && len <= segment && segments < SEGMENTS_MAX && total + len <= SEGMENTED_OCTETS_MAX && sameDestination(destination, session)) return join(len);
   if (to != group) {
     group = to;
-    const run = tx + TX_RUNS + runs++ * 16;
+    run = tx + TX_RUNS + runs++ * 16;
     store<u32>(run, to);
     store<u32>(run, messages, 4);
     store<u32>(run, 0, 8);
   }
-  const run = tx + TX_RUNS + (runs - 1) * 16;
   store<u32>(run, load<u32>(run, 8) + 1, 8);
-  store<u64>(vector, base + ptr);
-  store<u64>(vector, len, 8);
-  const message = tx + TX_MESSAGES + messages * MMSGHDR_SIZE;
+  const message = tx + TX_MESSAGES + messages++ * MMSGHDR_SIZE;
   store<u64>(message, base + session + SESSION_PEER);
   store<u64>(message, load<u16>(session + SESSION_PEER_LENGTH), 8);
   store<u64>(message, base + vector, 16);
   store<u64>(message, 1, 24);
-  store<u64>(message, 0, 32);
-  store<u64>(message, 0, 40);
+  v128.store(message, i64x2.splat(0), 32);
   store<u64>(message, 0, 48);
-  iovecs++;
-  messages++;
-  open = segmenting;
+  if (!segmenting) return;
+  open = true;
   segment = len;
   segments = 1;
   total = len;
   destination = session;
+}
+/** Makes the vector just added a segment of the last message. */
+function join(len: u32): void {
+  segments++;
+  total += len;
+  if (len < segment) open = false; // only the last may be shorter
+  const message = tx + TX_MESSAGES + (messages - 1) * MMSGHDR_SIZE;
+  store<u64>(message, segments, 24);
+  if (segments != 2) return;
+  const cmsg = tx + TX_CONTROLS + (messages - 1) * CMSG_SIZE;
+  store<u64>(cmsg, 18);
+  store<u32>(cmsg, SOL_UDP, 8);
+  store<u32>(cmsg, UDP_SEGMENT, 12);
+  store<u16>(cmsg, <u16>segment, 16);
+  store<u64>(message, base + cmsg, 32);
+  store<u64>(message, 24, 40);
 }
 function transmitRing(ptr: u32, len: u32, session: u32): void {
   const size = ringSize(PART_RING_ACCESS_OUT);

@@ -19,11 +19,22 @@ export const MAPPED_LOW: u64 = 0xffff0000;
 // @ts-ignore: decorator
 @inline function keyOf(instance: u32, prefixLength: u32): u32 { return ADDRESS_USED << 24 | prefixLength << 16 | instance; }
 
+/** Carrier in the entry that a search for this host begins with. */
+// @ts-ignore: decorator
+@inline export function firstCarrier(instance: u32, high: u64, low: u64): u32 {
+  return load<u32>(addresses + slotOf(high, low, keyOf(instance, 128)) * ADDRESS_ENTRY_SIZE + ADDRESS_CARRIER);
+}
 /** Entry of exactly this prefix, 0 where there is none. `high`, `low`: the address as two words in memory order. */
 // @ts-ignore: decorator
 @inline export function findPrefix(instance: u32, prefixLength: u32, high: u64, low: u64): u32 {
   const key = keyOf(instance, prefixLength);
-  let slot = slotOf(high, low, key);
+  const slot = slotOf(high, low, key);
+  const entry = addresses + slot * ADDRESS_ENTRY_SIZE;
+  return load<u32>(entry + ADDRESS_KEY) == key && load<u64>(entry + ADDRESS_ADDRESS + 8) == low && load<u64>(entry + ADDRESS_ADDRESS) == high
+    ? entry : findOn(key, slot, high, low);
+}
+/** The search from the first slot on, which did not hold it. */
+function findOn(key: u32, slot: u32, high: u64, low: u64): u32 {
   for (let n: u32 = 0; n <= addressesMask; n++) {
     const entry = addresses + slot * ADDRESS_ENTRY_SIZE;
     const found = load<u32>(entry + ADDRESS_KEY);

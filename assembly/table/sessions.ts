@@ -6,15 +6,23 @@ import { SESSION_INDEX_REMOVED, SESSION_ROW_SIZE } from "../layout/session";
 // @ts-ignore: decorator
 @inline function slotOf(key: u32): u32 { return (key * 0x9e3779b1) >>> sessionIndexShift; }
 
+/** The entry that a search for `key` begins with. */
+// @ts-ignore: decorator
+@inline export function firstEntry(key: u32): u64 { return load<u64>(sessionIndex + (slotOf(key) << 3)); }
 /** Offset of the session's row, 0 where there is none. `key`: local tunnel ID << 16 | local session ID. */
 // @ts-ignore: decorator
 @inline export function findSession(key: u32): u32 {
-  let slot = slotOf(key);
-  for (let n: u32 = 0; n <= sessionIndexMask; n++) {
-    const entry = load<u64>(sessionIndex + (slot << 3));
-    if (<u32>entry == key && key != 0) return sessions + <u32>(entry >>> 32) * SESSION_ROW_SIZE;
-    if (entry == 0) return 0;
+  const slot = slotOf(key);
+  const entry = load<u64>(sessionIndex + (slot << 3));
+  return <u32>entry == key && key != 0 ? sessions + <u32>(entry >>> 32) * SESSION_ROW_SIZE : findOn(key, slot, entry);
+}
+/** The search behind the first slot, which holds `entry`: a call of its own keeps the loop out of the way of the others. */
+function findOn(key: u32, slot: u32, entry: u64): u32 {
+  if (key == 0) return 0;
+  for (let n: u32 = 0; n < sessionIndexMask && entry != 0; n++) {
     slot = (slot + 1) & sessionIndexMask;
+    entry = load<u64>(sessionIndex + (slot << 3));
+    if (<u32>entry == key) return sessions + <u32>(entry >>> 32) * SESSION_ROW_SIZE;
   }
   return 0;
 }

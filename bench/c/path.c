@@ -86,11 +86,14 @@ static inline u8 *find_session(u32 key) {
   return 0;
 }
 #define MAPPED_LOW 0xffff0000ull
-static inline u8 *find_prefix(u32 instance, u32 length, u64 high, u64 low) {
-  const u32 key = (u32)ADDRESS_USED << 24 | length << 16 | instance;
+static inline u32 address_slot(u32 key, u64 high, u64 low) {
   u64 h = (high ^ (low + 0x9e3779b97f4a7c15ull)) * 0xff51afd7ed558ccdull ^ (u64)(key & 0xffffff) * 0x9e3779b1ull;
   h ^= h >> 32;
-  u32 slot = (u32)(h * 0xc4ceb9fe1a85ec53ull >> 32) & address_mask;
+  return (u32)(h * 0xc4ceb9fe1a85ec53ull >> 32) & address_mask;
+}
+static inline u8 *find_prefix(u32 instance, u32 length, u64 high, u64 low) {
+  const u32 key = (u32)ADDRESS_USED << 24 | length << 16 | instance;
+  u32 slot = address_slot(key, high, low);
   for (u32 n = 0; n <= address_mask; n++) {
     u8 *entry = addresses + (u64)slot * ADDRESS_ENTRY_SIZE;
     const u32 found = LD(u32, entry + ADDRESS_KEY);
@@ -178,7 +181,7 @@ static NOINLINE void clamp(const u8 *session, u8 *ptr, u32 len) {
     at += octets;
   }
 }
-static inline void clamp_mss(const u8 *session, u8 *ptr, u32 len) { if (mss_limit != 0 && ptr[9] == 6) clamp(session, ptr, len); }
+static inline void clamp_mss(const u8 *session, u8 *ptr, u32 len) { if (mss_limit != 0 && ptr[9] == 6 && (ptr[0] != 0x45 || ptr[33] & 2)) clamp(session, ptr, len); }
 
 // The transmit list.
 u32 messages, iovecs, runs, outs;
@@ -407,26 +410,55 @@ static void accept_packet(u8 *ptr, u32 len) {
   }
 }
 
+// As the Wasm path does from 2,048 sessions on: what the next packets need is on its way before the first is handled.
+static inline int ahead_pays(void) { return LD(u32, control + CONTROL_SESSIONS) > 2048; }
+static inline void ahead_row(u32 row, u32 line, u32 shaper) {
+  const u8 *session = sessions + (u64)row * SESSION_ROW_SIZE;
+  __builtin_prefetch(session + line);
+  __builtin_prefetch(counters + (u64)row * SESSION_COUNTERS_SIZE, 1);
+  __builtin_prefetch(shapers + (u64)LD(u32, session + shaper) * SHAPER_ROW_SIZE, 1);
+}
+static inline void ahead_up(const u8 *ptr) {
+  const u32 key = __builtin_bswap32(LD(u32, ptr + 2 + (ptr[0] >> 5 & 2)));
+  u32 row = (u32)(LD(u64, session_index + ((u64)((key * 0x9e3779b1u) >> session_shift) << 3)) >> 32);
+  if (row == 0xffffffff) row = 0;
+  ahead_row(row, SESSION_PEER, SESSION_SHAPER_UP);
+  __builtin_prefetch(tunnels + (u64)LD(u32, sessions + (u64)row * SESSION_ROW_SIZE + SESSION_TUNNEL_ROW) * TUNNEL_ROW_SIZE, 1);
+}
+static inline void ahead_down(const u8 *ptr) {
+  const u64 low = (u64)LD(u32, ptr + 16) << 32 | MAPPED_LOW;
+  const u8 *entry = addresses + (u64)address_slot((u32)ADDRESS_USED << 24 | 128 << 16, 0, low) * ADDRESS_ENTRY_SIZE;
+  ahead_row(LD(u32, entry + ADDRESS_CARRIER), SESSION_PLAIN, SESSION_SHAPER_DOWN);
+}
+
 // Lists in memory: `rounds` times `packets` of them, in batches. Returns how many were handled.
 API u32 twin_up_list(u32 list, u32 packets, u32 batch, u32 rounds, u32 name) {
+  const int many = ahead_pays();
   u32 handled = 0;
   for (u32 round = 0; round < rounds; round++)
     for (u32 first = 0; first < packets; first += batch) {
       const u32 end = first + batch < packets ? first + batch : packets;
       transmit_reset();
-      for (u32 i = first; i < end && transmit_room(); i++, handled++)
+      for (u32 i = first; i < end && transmit_room(); i++, handled++) {
+        if (many && ((i - first) & 31) == 0)
+          for (u32 j = i; j < end && j < i + 32; j++) ahead_up(M + LD(u32, M + list + (u64)j * 8));
         upstream_datagram(M + LD(u32, M + list + (u64)i * 8), LD(u32, M + list + (u64)i * 8 + 4), M + name);
+      }
     }
   return handled;
 }
 API u32 twin_down_list(u32 list, u32 packets, u32 batch, u32 rounds) {
+  const int many = ahead_pays();
   u32 handled = 0;
   for (u32 round = 0; round < rounds; round++)
     for (u32 first = 0; first < packets; first += batch) {
       const u32 end = first + batch < packets ? first + batch : packets;
       transmit_reset();
-      for (u32 i = first; i < end && transmit_room(); i++, handled++)
+      for (u32 i = first; i < end && transmit_room(); i++, handled++) {
+        if (many && ((i - first) & 31) == 0)
+          for (u32 j = i; j < end && j < i + 32; j++) ahead_down(M + LD(u32, M + list + (u64)j * 8));
         accept_packet(M + LD(u32, M + list + (u64)i * 8), LD(u32, M + list + (u64)i * 8 + 4));
+      }
     }
   return handled;
 }
@@ -459,7 +491,10 @@ static u32 taken;
 u32 upstream(u32 from, u32 n) {
   count(TOTAL_BATCHES, 1);
   const u32 slot = gro ? SLOT_SIZE_GRO : SLOT_SIZE;
+  const int many = ahead_pays();
   u32 i = from;
+  if (many && !gro)
+    for (u32 j = i; j < n; j++) ahead_up(rx + RX_SLOTS + HEADROOM + (u64)j * SLOT_SIZE);
   for (; i < n; i++) {
     const u8 *message = rx + RX_MESSAGES + i * MMSGHDR_SIZE, *name = rx + RX_NAMES + i * SOCKADDR_SIZE;
     u8 *ptr = rx + RX_SLOTS + HEADROOM + (u64)i * slot;
@@ -474,8 +509,11 @@ u32 upstream(u32 from, u32 n) {
       if (LD(u32, cmsg + 8) == 17 && LD(u32, cmsg + 12) == 104) size = LD(u32, cmsg + 16) ? LD(u32, cmsg + 16) : 1;
     }
     if (size < len && taken == 0) count(TOTAL_RX_RUNS, 1);
+    u32 loaded = many && gro ? taken : len;
     do {
       if (!transmit_room()) return i;
+      if (taken >= loaded)
+        for (u32 j = 0; j < 32 && loaded < len; j++, loaded += size) ahead_up(ptr + loaded);
       const u32 octets = size < len - taken ? size : len - taken;
       upstream_datagram(ptr + taken, octets, name);
       taken += octets;
@@ -486,6 +524,8 @@ u32 upstream(u32 from, u32 n) {
 }
 u8 *core_slot(u32 i) { return core + CORE_SLOTS + HEADROOM + (u64)i * SLOT_SIZE; }
 u32 downstream(u32 from, u32 n, const u32 *lengths) {
+  if (ahead_pays())
+    for (u32 j = from; j < n; j++) ahead_down(core_slot(j));
   u32 i = from;
   for (; i < n && transmit_room(); i++) accept_packet(core_slot(i), lengths[i]);
   return i;

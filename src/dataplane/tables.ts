@@ -250,6 +250,7 @@ export class Tables {
     this.reclaim();
     const row = this.#sessions.take();
     if (row === 0) return 0;
+    this.#words[(this.#plan.parts[layout.PART_CONTROL]!.offset + layout.CONTROL_SESSIONS) >>> 2] = this.#sessions.used;
     const at = this.#sessionAt(row);
     const tunnel = this.#tunnelAt(session.tunnelRow);
     const tunnelId = this.#halves[(tunnel + layout.TUNNEL_LOCAL_ID) >>> 1]!;
