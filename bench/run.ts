@@ -2,8 +2,10 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
-const flags = process.argv.slice(2).filter((word) => word.startsWith('--'));
-const named = process.argv.slice(2).filter((word) => !word.startsWith('--'));
+/** An option, or the number that one is given. */
+const isFlag = (word: string): boolean => /^(--|\d)/.test(word);
+const flags = process.argv.slice(2).filter(isFlag);
+const named = process.argv.slice(2).filter((word) => !isFlag(word));
 const benches =
   named.length > 0
     ? named

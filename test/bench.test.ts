@@ -18,10 +18,14 @@ for (const name of [
   'bundles',
   'scale',
   'peers',
+  'iperf',
+  'verify',
 ])
   test(`bench ${name} runs at its smoke size and prints a JSON line a result`, (t) => {
     if (name === 'io' && !needs(t, 'root', 'ip')) return;
     if (name === 'peers' && !needs(t, 'root', 'ip', 'l2tpns', 'taskset')) return;
+    if (name === 'iperf' && !needs(t, 'root', 'ip', 'iperf3', 'taskset')) return;
+    if (name === 'verify' && !needs(t, 'root', 'ip', 'ffi')) return;
     const file = fileURLToPath(new URL(`../bench/${name}.ts`, import.meta.url));
     const { status, stdout, stderr } = spawnSync(process.execPath, [file, '--smoke'], { encoding: 'utf8' });
     assert.equal(status, 0, stderr);

@@ -21,7 +21,7 @@ export interface DialOptions {
   password?: string;
   auth: 'any' | Method;
   proxy?: Method | 'none';
-  local: string;
+  local?: string;
   ports: number;
   onePort?: boolean;
   rate: number;
@@ -151,10 +151,16 @@ const methodOf = (word: Method): AuthMethod => (word === 'chap' ? 'chap-md5' : w
 
 /** @throws UsageError where options contradict each other */
 export function lacOptions(options: DialOptions, log: (line: string) => void): LacOptions {
-  const localAddresses = options.local.split(',');
+  const v6 = parseIpv6(options.server) !== null && parseIpv4(options.server) === null;
+  const localAddresses = (options.local ?? (v6 ? '::' : '0.0.0.0')).split(',');
   for (const address of [options.server, options.target, ...localAddresses])
     if (parseIpv4(address) === null && parseIpv6(address) === null)
       throw new UsageError(`'${address}' is not an IP address`);
+  for (const address of localAddresses)
+    if ((parseIpv4(address) === null) !== v6)
+      throw new UsageError(`--local ${address} and --server ${options.server} are not of one family`);
+  if (parseIpv4(options.target) === null)
+    throw new UsageError(`--target ${options.target}: inside PPP there is IPv4 only`);
   if (options.multilink !== undefined && options.redundant !== undefined)
     throw new UsageError('--multilink and --redundant exclude each other');
   if (options.hide === true && (options.secret ?? process.env.LNS_SECRET ?? null) === null)
@@ -167,8 +173,10 @@ export function lacOptions(options: DialOptions, log: (line: string) => void): L
         ? `${options.tunnels} tunnels do not divide into groups of ${size}`
         : `${options.sessions} sessions a tunnel do not divide into groups of ${size}`,
     );
-  if (options.redundant !== undefined && options.shards > 1)
-    throw new UsageError('--redundant needs one shard: it alone sees all answers to an address');
+  if (options.redundant !== undefined && options.shards > 1 && options.spread === true && options.ports > 0)
+    throw new UsageError(
+      '--redundant --spread over several shards needs a UDP port for each tunnel (--ports 0): one shard must see all answers to an address',
+    );
   const { loss, duplicate, reorder, delay, jitter, seed, impair } = options;
   const impaired = loss + duplicate + reorder + delay + jitter > 0;
   return {

@@ -27,6 +27,8 @@ export interface Device {
   readonly seconds: number;
   readonly sent: { readonly packets: number; readonly octets: number };
   readonly received: { readonly packets: number; readonly octets: number };
+  /** Times that packets of a flow crossed the device in one piece (TSO, USO). */
+  readonly superPackets: { readonly sent: number; readonly received: number };
   /** Packets by reason. */
   readonly drops: Record<string, number>;
   /** The program's exit status, null without one, or where a signal ended it. */
@@ -41,6 +43,8 @@ export interface Dialled {
   readonly failed: number;
   readonly lost: number;
   readonly failures: Record<string, number>;
+  /** What may be amiss, where not all came up or nothing came back. */
+  readonly hints: readonly string[];
   /** UDP ports. */
   readonly ports: number;
   readonly setup: Setup;
@@ -113,8 +117,55 @@ const sizeName = (octets: number | readonly number[]): string =>
     ? `${octets}-octet packets`
     : `packets of ${[...new Set(octets)].sort((a, b) => a - b).join(', ')} octets`;
 const us = (value: number | null): string => (value === null ? '-' : `${value} us`);
+const pieces = (count: number): string => (count === 0 ? '' : `, ${count} super-packets`);
 /** Timelines shown in the text; all are in the JSON. */
 const TIMELINES = 10;
+
+const SECRET_WORDS = 'LNS_SECRET in the environment, or --secret';
+/** By what a failure's reason says. */
+const HINTS: readonly (readonly [pattern: RegExp, hint: string])[] = [
+  [/challenged without a shared secret/, `the LNS asks for a shared secret (${SECRET_WORDS})`],
+  [/wrong Challenge Response/, `the LNS has another shared secret (${SECRET_WORDS})`],
+  [
+    /^StopCCN 4\b/,
+    `the LNS does not let this LAC in: it wants another host name (--name), another secret (${SECRET_WORDS}), or calls from elsewhere (--local)`,
+  ],
+  [
+    /authentication-failed|unknown user|wrong password|authenticat/i,
+    'the user or the password is another (--user; LNS_PASSWORD in the environment, or --password), or the LNS wants another method (--auth)',
+  ],
+  [/Session ID|table is full|\bCDN 4\b/, 'the LNS has no room, or no address, for more sessions'],
+];
+/**
+ * What a newcomer may want to look at. @param heard whether the LNS sent anything at all
+ * @param waiting sessions that neither came up nor failed
+ */
+export function hintsOf(
+  failures: ReadonlyMap<string, number>,
+  heard: boolean,
+  waiting: number,
+  traffic: Dialled['traffic'],
+  options: Pick<DialOptions, 'server' | 'port' | 'tunnels' | 'target' | 'echo' | 'receive' | 'loss'>,
+): string[] {
+  const hints: string[] = [];
+  const { server, port, target, echo } = options;
+  if (!heard)
+    hints.push(
+      `nothing at all came from ${server} port ${port}: no LNS is there, a firewall drops UDP, or it ignores unknown LACs`,
+    );
+  else if (waiting > 0) hints.push('the LNS is slow, or refuses in silence: see its log; --timeout waits longer');
+  for (const reason of failures.keys()) {
+    const hint = HINTS.find(([pattern]) => pattern.test(reason))?.[1];
+    if (hint !== undefined && !hints.includes(hint)) hints.push(hint);
+  }
+  if (traffic !== null && traffic.sent > 0 && traffic.received + traffic.bad === 0 && options.receive !== true)
+    hints.push(
+      echo === 'udp'
+        ? `nothing came back: there is no UDP echo (port 7) at ${target} (--target; --echo icmp asks for less), or no way back from it`
+        : `nothing came back: ${target} does not answer ICMP Echo (--target), or has no way back`,
+    );
+  return hints;
+}
 
 /** The summary for people. */
 export function describe(result: Dialled, options: DialOptions): string {
@@ -122,11 +173,15 @@ export function describe(result: Dialled, options: DialOptions): string {
   const lines = [
     `Tunnels up     ${result.tunnels} of ${options.tunnels}, by ${result.ports} UDP ports`,
     `Sessions up    ${result.sessions} of ${result.wanted}${result.bundles > 0 ? `, in ${result.bundles} bundles` : ''}`,
-    `Set-up         ${setup.seconds} s, ${setup.perSecond} sessions/s, p50 ${setup.p50Ms} ms, p99 ${setup.p99Ms} ms`,
   ];
+  if (setup.perSecond > 0)
+    lines.push(
+      `Set-up         ${setup.seconds} s, ${setup.perSecond} sessions/s, p50 ${setup.p50Ms} ms, p99 ${setup.p99Ms} ms`,
+    );
   for (const [reason, count] of Object.entries(result.failures)) lines.push(`Failed         ${count}: ${reason}`);
   const waiting = result.wanted - result.sessions - result.failed;
   if (waiting > 0) lines.push(`Not up         ${waiting}: the LNS did not answer in time`);
+  for (const hint of result.hints) lines.push(`  perhaps      ${hint}`);
   if (result.lost > 0) lines.push(`Lost           ${result.lost} that had been up`);
   if (storm !== null)
     lines.push(
@@ -161,8 +216,8 @@ export function describe(result: Dialled, options: DialOptions): string {
       device.netns === null ? '' : device.netns === '' ? ', in a namespace of its own' : `, in ${device.netns}`;
     lines.push(
       `Interface      ${device.name}${place}; MTU ${device.mtu}, ${device.addresses} addresses; ${device.seconds} s, ${device.rungs}`,
-      `  sent         ${device.sent.packets} packets, ${device.sent.octets} octets`,
-      `  received     ${device.received.packets} packets, ${device.received.octets} octets`,
+      `  sent         ${device.sent.packets} packets, ${device.sent.octets} octets${pieces(device.superPackets.sent)}`,
+      `  received     ${device.received.packets} packets, ${device.received.octets} octets${pieces(device.superPackets.received)}`,
     );
     for (const [reason, count] of Object.entries(device.drops)) lines.push(`  dropped      ${count}: ${reason}`);
   }

@@ -60,6 +60,7 @@ export async function throughDevice(
       seconds: Number(((performance.now() - from) / 1000).toFixed(2)),
       sent: { packets: sums.accepted!, octets: sums.acceptedOctets! },
       received: { packets: sums.delivered!, octets: sums.deliveredOctets! },
+      superPackets: { sent: sums.coreRunsIn!, received: sums.coreRunsOut! },
       drops,
       status,
     },

@@ -1,11 +1,12 @@
-import { writeFileSync } from 'node:fs';
+import { closeSync, openSync, writeFileSync } from 'node:fs';
 import { bucketValue, quantile } from '../dataplane/traffic.ts';
 import { Lac } from '../emulator/lac.ts';
 import { Redundancy } from '../emulator/redundancy.ts';
 import type { LacStatus } from '../emulator/types.ts';
+import { UsageError } from '../errors.ts';
 import { formatIpv4 } from '../wire/address.ts';
 import { type DialOptions, lacOptions } from './dial-options.ts';
-import { type Device, type Dialled, describe, drawReport, type TrafficPoint } from './dial-report.ts';
+import { type Device, type Dialled, describe, drawReport, hintsOf, type TrafficPoint } from './dial-report.ts';
 import { throughDevice } from './dial-tun.ts';
 
 /** Resolves after `ms`, or with true at once when the operator has had enough. */
@@ -57,17 +58,28 @@ const cpuMs = (): number => {
   return (user + system) / 1000;
 };
 
+/** @throws UsageError where a report cannot be written to: better now than after the run */
+function writable(file: string): void {
+  try {
+    closeSync(openSync(file, 'a'));
+  } catch (error) {
+    throw new UsageError(`--report: ${(error as Error).message}`);
+  }
+}
+
 /**
  * Dials, sends traffic, and says what came of it. Exit status 1 where not every session came up, a packet was damaged,
  * or more was lost than --max-loss allows.
  */
 export async function dial(options: DialOptions): Promise<void> {
   const say = (line: string): void => console.error(line);
+  if (options.report !== undefined) writable(options.report);
   const lac = new Lac(lacOptions(options, say));
   let status = 0;
   const interrupted = interruption();
   await lac.start();
-  let line = (): string => progressLine(lac.status, lac.bundlesUp);
+  let line = (): string =>
+    lac.heard ? progressLine(lac.status, lac.bundlesUp) : `no answer yet from ${options.server} port ${options.port}`;
   const progress = setInterval(() => say(line()), 1000);
   try {
     await Promise.race([lac.settled(options.timeout * 1000), interrupted]);
@@ -112,6 +124,7 @@ export async function dial(options: DialOptions): Promise<void> {
       failed: state.failed,
       lost: lac.status.lost,
       failures: Object.fromEntries(failures),
+      hints: hintsOf(failures, lac.heard, state.wanted - state.sessionsUp - state.failed, traffic, options),
       ports: lac.ports,
       setup,
       storm,

@@ -120,7 +120,7 @@ program
       'none',
     ]),
   )
-  .option('--local <addresses>', 'our addresses, separated by commas; the ports take them in turn', '0.0.0.0')
+  .option('--local <addresses>', 'our addresses, separated by commas; the ports take them in turn')
   .option('--ports <n>', 'UDP ports that the tunnels share in turn; 0: one each', integer(0, 65535), 0)
   .option('--one-port', 'the same as --ports 1')
   .option('--rate <n>', 'new sessions a second; 0: as fast as they come up', integer(0, 1_000_000), 0)

@@ -42,6 +42,8 @@ export class Lac {
   device: ClientDevice | null = null;
   /** Rungs of the I/O ladder in use, as "gso+gro", and those that are not. */
   rungs = { inUse: '', missing: '' };
+  /** Whether the LNS has sent anything at all. */
+  heard = false;
   readonly #random = new SystemRandom();
   readonly #crypto = new WasmCrypto();
   readonly #ffi: Ffi | null;
@@ -400,6 +402,7 @@ export class Lac {
   }
   #receive(octets: Uint8Array, source: PeerAddress): void {
     if (this.#silent) return;
+    this.heard = true;
     const out: ControlAction[] = [];
     this.#endpoint.receive(octets, source, performance.now(), out);
     this.#perform(out);

@@ -1,8 +1,10 @@
 // `lns dial` as its users run it: a process, its lines, its exit status.
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
+import { createSocket } from 'node:dgram';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { hintsOf } from '../../src/cli/dial-report.ts';
 import { Pair } from '../server/pair.ts';
 import { needs } from '../support/needs.ts';
 
@@ -53,11 +55,57 @@ test('options that contradict each other: one line that says what to do, exit st
     [['--tun', '--tun-route', '10.0.0.1/8'], /10.0.0.1\/8 has bits set beyond its length/],
     [['--tun', '--tun-route', '0.0.0.0/0'], /0.0.0.0\/0 has the LNS in it: .* \(--tun-netns\)/],
     [['--mru', '100'], /from 128 to 1500/],
+    [['--local', '::'], /--local :: and --server 127.0.0.1 are not of one family/],
+    [['--target', '::1'], /inside PPP there is IPv4 only/],
+    [
+      ['--redundant', '2', '--spread', '--tunnels', '2', '--shards', '2', '--ports', '2'],
+      /needs a UDP port for each tunnel/,
+    ],
   ] as const) {
     const { status, stdout, stderr } = await dial(args);
     assert.match(stderr, line);
     assert.deepEqual([status, stdout, stderr.trimEnd().split('\n').length], [2, '', 1], `${args.join(' ')}: ${stderr}`);
   }
+});
+
+test('what a newcomer gets wrong is said with what may be amiss, in words and in the JSON', async () => {
+  const silent = createSocket('udp4');
+  await new Promise<void>((resolve) => silent.bind(0, '127.0.0.1', resolve));
+  for (const [args, line] of [
+    [['--secret', 'another'], /Failed +1: closed here 4 .*\n +perhaps +the LNS has another shared secret/],
+    [['--password', 'another'], /Failed +1: .*\n +perhaps +the user or the password is another/],
+    [['--user', 'nobody'], /Failed +1: .*\n +perhaps +the user or the password is another/],
+    [
+      ['--port', String(silent.address().port), '--timeout', '1'],
+      /Not up +1: .*\n +perhaps +nothing at all came from 127.0.0.1 port \d+/,
+    ],
+  ] as const) {
+    const { status, stdout } = await dial(args);
+    assert.match(stdout, line);
+    assert.equal(status, 1);
+    assert.doesNotMatch(stdout, /Set-up/);
+    const { hints } = JSON.parse((await dial([...args, '--json'])).stdout);
+    assert.equal(hints.length, 1);
+  }
+  silent.close();
+});
+
+test('traffic that nobody echoes is said to be that', () => {
+  const none = hintsOf(new Map(), true, 0, { sent: 5, received: 0, bad: 0 } as never, {
+    server: '127.0.0.1',
+    port: 1701,
+    tunnels: 1,
+    target: '192.0.2.7',
+    echo: 'udp',
+    loss: 0,
+  });
+  assert.match(none[0]!, /^nothing came back: there is no UDP echo \(port 7\) at 192\.0\.2\.7/);
+});
+
+test('a report that cannot be written is refused before anything is dialled', async () => {
+  const { status, stderr } = await dial(['--report', '/no/such/folder/run.svg']);
+  assert.match(stderr, /^lns: --report: ENOENT: no such file or directory.*\n$/);
+  assert.equal(status, 2);
 });
 
 test('--tun runs a program over the sessions and ends as it did; with --json our output is the summary alone', async (t) => {
@@ -93,6 +141,7 @@ test('--tun runs a program over the sessions and ends as it did; with --json our
       seconds: 0,
       sent: { packets: 4, octets },
       received: { packets: 4, octets },
+      superPackets: { sent: 0, received: 0 },
       drops: {},
       status: 3,
     },
