@@ -138,18 +138,21 @@ const HINTS: readonly (readonly [pattern: RegExp, hint: string])[] = [
 ];
 /**
  * What a newcomer may want to look at. @param heard whether the LNS sent anything at all
+ * @param refused why the kernel did not take a control message, empty where it did
  * @param waiting sessions that neither came up nor failed
  */
 export function hintsOf(
   failures: ReadonlyMap<string, number>,
   heard: boolean,
+  refused: string,
   waiting: number,
   traffic: Dialled['traffic'],
   options: Pick<DialOptions, 'server' | 'port' | 'tunnels' | 'target' | 'echo' | 'receive' | 'loss'>,
 ): string[] {
   const hints: string[] = [];
   const { server, port, target, echo } = options;
-  if (!heard)
+  if (refused !== '') hints.push(`the kernel did not send: ${refused}`);
+  else if (!heard)
     hints.push(
       `nothing at all came from ${server} port ${port}: no LNS is there, a firewall drops UDP, or it ignores unknown LACs`,
     );

@@ -44,6 +44,8 @@ export class Lac {
   rungs = { inUse: '', missing: '' };
   /** Whether the LNS has sent anything at all. */
   heard = false;
+  /** What the kernel said where it did not take a control message; empty where it took all. */
+  refused = '';
   readonly #random = new SystemRandom();
   readonly #crypto = new WasmCrypto();
   readonly #ffi: Ffi | null;
@@ -421,8 +423,10 @@ export class Lac {
     });
   }
   #transmit(group: number, octets: Uint8Array, to: PeerAddress): void {
-    if (this.#sender !== null) this.#sender.send(this.#fds[group]!, octets, to);
-    else this.#sockets[group]?.send(octets, to.port, to.address);
+    if (this.#sender !== null) {
+      if (!this.#sender.send(this.#fds[group]!, octets, to))
+        this.refused = this.#ffi!.error(`to ${to.address} port ${to.port}`).message;
+    } else this.#sockets[group]?.send(octets, to.port, to.address);
   }
 
   #perform(out: readonly ControlAction[]): void {

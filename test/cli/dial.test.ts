@@ -79,6 +79,10 @@ test('what a newcomer gets wrong is said with what may be amiss, in words and in
       ['--port', String(silent.address().port), '--timeout', '1'],
       /Not up +1: .*\n +perhaps +nothing at all came from 127.0.0.1 port \d+/,
     ],
+    [
+      ['--server', '255.255.255.255', '--timeout', '1'],
+      /Not up +1: .*\n +perhaps +the kernel did not send: to 255.255.255.255 port \d+: permission denied/,
+    ],
   ] as const) {
     const { status, stdout } = await dial(args);
     assert.match(stdout, line);
@@ -91,7 +95,7 @@ test('what a newcomer gets wrong is said with what may be amiss, in words and in
 });
 
 test('traffic that nobody echoes is said to be that', () => {
-  const none = hintsOf(new Map(), true, 0, { sent: 5, received: 0, bad: 0 } as never, {
+  const none = hintsOf(new Map(), true, '', 0, { sent: 5, received: 0, bad: 0 } as never, {
     server: '127.0.0.1',
     port: 1701,
     tunnels: 1,
