@@ -8,6 +8,7 @@ export * from "./layout/bundle";
 export * from "./layout/drop";
 export * from "./layout/traffic";
 export * from "./layout/shaper";
+export * from "./layout/xdp";
 export { attach, setNow, setClock } from "./state";
 export { CORE_NONE, CORE_TUN, CORE_EMBEDDED, CORE_MEMORY, CORE_TRAFFIC, CORE_CLIENT, coreBackEnd } from "./path/deliver";
 export { hostEnable } from "./path/host";
@@ -20,6 +21,7 @@ export {
   receivePrepare, receiveRearm, upstream, upstreamRing, downstream, downstreamRing, ringsRelease, inject, coreSlot, epochEnter, epochLeave, upstreamList, downstreamList, peerOptions,
 } from "./path/batch";
 export { offloadOptions, offloadWrites } from "./path/offload";
+export { xdpAttach, xdpFill, xdpReceive, xdpRelease, xdpFillWakes, xdpUntold, xdpTold } from "./path/xdp";
 export { uringAttach, uringWrites, uringProbe, uringCancel, uringFailed, uringFailure } from "./path/uring";
 export { coreReadSlot, coreReadDone, downstreamRuns } from "./path/split";
 export { conforms } from "./path/police";

@@ -9,6 +9,7 @@ for (const name of [
   'path',
   'worker',
   'io',
+  'xdp',
   'whole',
   'multilink',
   'switch',
@@ -22,7 +23,7 @@ for (const name of [
   'verify',
 ])
   test(`bench ${name} runs at its smoke size and prints a JSON line a result`, (t) => {
-    if (name === 'io' && !needs(t, 'root', 'ip')) return;
+    if ((name === 'io' || name === 'xdp') && !needs(t, 'root', 'ip')) return;
     if (name === 'peers' && !needs(t, 'root', 'ip', 'l2tpns', 'taskset')) return;
     if (name === 'iperf' && !needs(t, 'root', 'ip', 'iperf3', 'taskset')) return;
     if (name === 'verify' && !needs(t, 'root', 'ip', 'ffi')) return;

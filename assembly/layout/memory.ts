@@ -70,7 +70,9 @@ export const PART_URING: u32 = 29;
 export const PART_TRAFFIC: u32 = 30;
 /** Packets that wait for their turn, of a shard (path/shape.ts). */
 export const PART_SHAPE: u32 = 31;
-export const PARTS: u32 = 32;
+/** Queues of an AF_XDP interface (layout/xdp.ts). */
+export const PART_XDP: u32 = 32;
+export const PARTS: u32 = 33;
 
 /** Alignment of every part. */
 export const PART_ALIGN: u32 = 0x10000;

@@ -20,7 +20,7 @@
   peerWindow: u16;
   reserved0: u16;
   sessions: u32;
-  reserved1: u64;
+  nextHop: u64; // AF_XDP: Ethernet address in the low 6 octets, 1 << 48 above it; 0 = by the socket; atomic, written by main
   reserved2: u64;
   reserved3: u64;
 }
@@ -39,6 +39,7 @@ export const TUNNEL_NS: u32 = offsetof<TunnelRow>("ns");
 export const TUNNEL_NR: u32 = offsetof<TunnelRow>("nr");
 export const TUNNEL_PEER: u32 = offsetof<TunnelRow>("peer0");
 export const TUNNEL_LOCAL: u32 = offsetof<TunnelRow>("local0");
+export const TUNNEL_NEXT_HOP: u32 = offsetof<TunnelRow>("nextHop");
 export const TUNNEL_PEER_WINDOW: u32 = offsetof<TunnelRow>("peerWindow");
 export const TUNNEL_ROW_SIZE: u32 = offsetof<TunnelRow>();
 

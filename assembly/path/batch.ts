@@ -41,7 +41,7 @@ export function peerOptions(check: bool): void { peerCheck = check; }
 
 /** One datagram from an access side: `name` is its sender's sockaddr, `group` the socket it came by. */
 // @ts-ignore: decorator
-@inline function upstreamOne(ptr: u32, len: u32, name: u32, group: u32): void {
+@inline export function upstreamOne(ptr: u32, len: u32, name: u32, group: u32): void {
   if (!straightUp(ptr, len, name, peerCheck)) upstreamDatagram(ptr, len, name, group);
 }
 /** One datagram, stop by stop. */

@@ -5,6 +5,7 @@ import { count, drop } from "./count";
 import { ringReserve, ringCommit } from "./ring";
 import { ringSize, setPending } from "./punt";
 import { impair, impairSent } from "./impair";
+import { xdpTransmit } from "./xdp";
 import { slotsRelease } from "../mp/pool";
 import {
   TX_MESSAGES, TX_MESSAGES_MAX, TX_IOVECS, TX_CONTROLS, TX_RUNS, TX_SINGLE, TX_SLOTS, TX_SLOT_SIZE, TX_SLOTS_MAX, TX_OUT, TX_OUT_MAX, MMSGHDR_SIZE, IOVEC_SIZE,
@@ -30,8 +31,9 @@ let outs: u32 = 0;
 let segmenting: bool = false;
 /** Datagrams go to the ring of a portable back end in place of the transmit list. */
 let toRing: bool = false;
-/** `toRing`, or the emulator impairs them: one branch for both. */
+/** `toRing`, or the emulator impairs them, or they go by AF_XDP: one branch for all. */
 let aside: bool = false;
+let byXdp: bool = false;
 let open: bool = false; // the last message takes more segments
 let segment: u32 = 0;
 let segments: u32 = 0;
@@ -54,7 +56,9 @@ export function transmitOptions(gso: u32, ring: bool): void {
   aside = aside || ring;
 }
 /** Datagrams pass `impair` first. */
-export function transmitAside(on: bool): void { aside = on || toRing; }
+export function transmitAside(on: bool): void { aside = on || toRing || byXdp; }
+/** Datagrams go by AF_XDP where that is possible. */
+export function transmitByXdp(): void { aside = byXdp = true; }
 /** Forgets the lists of the last batch. */
 export function transmitReset(): void {
   messages = iovecs = runs = slots = outs = 0;
@@ -85,7 +89,7 @@ export function transmitSlot(): u32 {
 }
 /** Adds a datagram for the LAC of `session`; its octets must stay until the batch is sent. */
 export function transmit(ptr: u32, len: u32, session: u32): void {
-  if (aside && impair(ptr, len, session)) return;
+  if (aside && (byXdp ? xdpTransmit(ptr, len, session) : impair(ptr, len, session))) return;
   transmitNow(ptr, len, session);
 }
 /** As `transmit`, past the impairments. */

@@ -57,6 +57,7 @@ program
   .option('--no-uso', 'merge no UDP datagrams on the TUN device')
   .option('--no-uring', 'write to the TUN device by write calls (without io_uring)')
   .option('--log-directory <path>', "log and trace files ('traceoptions', 'syslog host local')")
+  .option('--xdp <interface>', 'take and send data on this interface by AF_XDP; needs root')
   .option('--clamp-mss [octets]', "lower TCP's MSS to this, or to what the client's MRU takes", integer(64, 65495))
   .option(
     '--queue <ms>',

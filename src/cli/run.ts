@@ -40,6 +40,7 @@ interface RunOptions {
   uso: boolean;
   uring: boolean;
   clampMss?: number | true;
+  xdp?: string;
   queue: number;
   verbose?: boolean;
 }

@@ -5,6 +5,13 @@ export interface PathExports {
   attach(processBase: bigint, shard: number): number;
   setNow(milliseconds: number): void;
   setClock(microseconds: number): void;
+  xdpAttach(queue: number, send: number): void;
+  xdpFill(queue: number): void;
+  xdpReceive(queue: number, most: number): number;
+  xdpRelease(queue: number, frames: number): void;
+  xdpFillWakes(queue: number): number;
+  xdpUntold(): number;
+  xdpTold(): void;
   conforms(row: number, octets: number): number;
   mssOptions(octets: number): void;
   coreBackEnd(kind: number): void;

@@ -230,6 +230,20 @@ export class Tables {
     return row;
   }
 
+  /**
+   * Where frames for the tunnel's peer go by AF_XDP. @param local our sockaddr_in
+   * @param mac 6 octets of the next hop's Ethernet address; null: datagrams go by the socket
+   */
+  setNextHop(row: number, local: Uint8Array, mac: Uint8Array | null): void {
+    const at = this.#tunnelAt(row);
+    let hop = 0n;
+    if (mac !== null) {
+      this.#octets.set(local, at + layout.TUNNEL_LOCAL);
+      for (let n = 5; n >= 0; n--) hop = (hop << 8n) | BigInt(mac[n]!);
+      hop |= 1n << 48n;
+    }
+    Atomics.store(this.#longs, (at + layout.TUNNEL_NEXT_HOP) >>> 3, hop);
+  }
   /** Takes a tunnel out. Its sessions must be out already. */
   removeTunnel(row: number): void {
     const at = this.#tunnelAt(row);

@@ -20,6 +20,19 @@ const IFA_LOCAL = 2;
 const RTA_DST = 1;
 const RTA_OIF = 4;
 const RTA_PRIORITY = 6;
+const RTA_SRC = 2;
+const RTA_GATEWAY = 5;
+const RTM_GETROUTE = 26;
+const RTM_GETNEIGH = 30;
+const RTM_GETLINK = 18;
+const IFLA_ADDRESS = 1;
+const IFLA_NUM_RX_QUEUES = 32;
+const NLM_F_DUMP = 0x300;
+const NLMSG_DONE = 3;
+const NDA_DST = 1;
+const NDA_LLADDR = 2;
+/** States in which a neighbour's address is known: permanent, no ARP, reachable, to be probed, stale, delayed. */
+const NUD_VALID = 0x80 | 0x40 | 0x02 | 0x10 | 0x04 | 0x08;
 const IFF_UP = 1;
 const RT_TABLE_MAIN = 254;
 const RTPROT_STATIC = 4;
@@ -95,6 +108,92 @@ export class Netlink {
   deleteRoutes(index: number, prefixes: readonly Prefix[]): void {
     this.#routes(RTM_DELROUTE, 0, index, prefixes, [3 /* ESRCH */]);
   }
+  /** An interface; null where there is none. `queues`: receive queues that it may have. @throws SystemError */
+  link(index: number): { mtu: number; mac: Uint8Array; queues: number } | null {
+    let found: { mtu: number; mac: Uint8Array; queues: number } | null = null;
+    const body = new Uint8Array(16);
+    new DataView(body.buffer).setInt32(4, index, true);
+    this.#ask(
+      message(RTM_GETLINK, 0, body),
+      'link',
+      (octets) => {
+        const values = attributesOf(octets.subarray(16));
+        const word = (type: number): number => {
+          const value = values.get(type);
+          return value === undefined ? 0 : new DataView(value.buffer, value.byteOffset).getUint32(0, true);
+        };
+        found = {
+          mtu: word(IFLA_MTU),
+          mac: values.get(IFLA_ADDRESS)?.slice() ?? new Uint8Array(0),
+          queues: Math.max(1, word(IFLA_NUM_RX_QUEUES)),
+        };
+      },
+      true,
+    );
+    return found;
+  }
+  /** Ethernet addresses of an interface's IPv4 neighbours that the kernel has resolved, by address in text. @throws SystemError */
+  neighbours(index: number): Map<string, Uint8Array> {
+    const found = new Map<string, Uint8Array>();
+    const body = new Uint8Array(12);
+    body[0] = AF_INET;
+    this.#ask(message(RTM_GETNEIGH, NLM_F_DUMP, body), 'neighbours', (octets) => {
+      const view = new DataView(octets.buffer, octets.byteOffset, octets.length);
+      if (octets.length < 12 || view.getInt32(4, true) !== index) return;
+      if ((view.getUint16(8, true) & NUD_VALID) === 0) return;
+      const values = attributesOf(octets.subarray(12));
+      const [address, mac] = [values.get(NDA_DST), values.get(NDA_LLADDR)];
+      if (address?.length === 4 && mac?.length === 6) found.set(address.join('.'), mac.slice());
+    });
+    return found;
+  }
+  /** The kernel's way from `source` to `destination`, both IPv4 in text; null where there is none. @throws SystemError */
+  route(destination: string, source: string): { interface: number; gateway: string | null } | null {
+    let found: { interface: number; gateway: string | null } | null = null;
+    const body = new Uint8Array(12);
+    body.set([AF_INET, 32, 32]);
+    const [to, from] = [destination, source].map((address) => parseAddress(address).subarray(12));
+    this.#ask(
+      message(RTM_GETROUTE, 0, body, attribute(RTA_DST, to!), attribute(RTA_SRC, from!)),
+      'route',
+      (octets) => {
+        const values = attributesOf(octets.subarray(12));
+        const out = values.get(RTA_OIF);
+        if (out === undefined) return;
+        found = {
+          interface: new DataView(out.buffer, out.byteOffset).getInt32(0, true),
+          gateway: values.get(RTA_GATEWAY)?.join('.') ?? null,
+        };
+      },
+      true,
+    );
+    return found;
+  }
+  /** Sends a question and takes its answers. @param single there is one answer and no end. @throws SystemError */
+  #ask(question: Uint8Array, what: string, take: (body: Uint8Array) => void, single = false): void {
+    const view = new DataView(question.buffer);
+    view.setUint16(6, view.getUint16(6, true) | NLM_F_REQUEST, true);
+    view.setUint32(8, ++this.#sequence, true);
+    if (this.#ffi.sendto(this.#fd, this.#ffi.addressOf(question), question.length, 0, 0, 0) < 0)
+      throw this.#ffi.error(what);
+    for (;;) {
+      const octets = this.#ffi.recv(this.#fd, this.#ffi.addressOf(this.#reply), this.#reply.length, 0);
+      if (octets <= 0) throw this.#ffi.error(what);
+      const reply = new DataView(this.#reply.buffer);
+      for (let at = 0; at + NLMSG_HEADER <= octets; ) {
+        const length = reply.getUint32(at, true);
+        if (length < NLMSG_HEADER || at + length > octets) break;
+        const type = reply.getUint16(at + 4, true);
+        if (reply.getUint32(at + 8, true) === this.#sequence) {
+          // A destination without a route is an answer too.
+          if (type === NLMSG_DONE || type === NLMSG_ERROR) return;
+          take(this.#reply.subarray(at + NLMSG_HEADER, at + length));
+          if (single) return;
+        }
+        at += (length + 3) & ~3;
+      }
+    }
+  }
   #routes(type: number, flags: number, index: number, prefixes: readonly Prefix[], ignore: number[] = []): void {
     for (let from = 0; from < prefixes.length; from += BATCH) {
       const part = prefixes.slice(from, from + BATCH);
@@ -160,6 +259,17 @@ function parsePrefix(prefix: Prefix): { family: number; octets: Uint8Array } {
   const octets = parseAddress(prefix.address);
   const v4 = !prefix.address.includes(':');
   return { family: v4 ? AF_INET : AF_INET6, octets: v4 ? octets.subarray(12) : octets };
+}
+function attributesOf(octets: Uint8Array): Map<number, Uint8Array> {
+  const found = new Map<number, Uint8Array>();
+  const view = new DataView(octets.buffer, octets.byteOffset, octets.length);
+  for (let at = 0; at + 4 <= octets.length; ) {
+    const length = view.getUint16(at, true);
+    if (length < 4 || at + length > octets.length) break;
+    found.set(view.getUint16(at + 2, true) & 0x3fff, octets.subarray(at + 4, at + length));
+    at += (length + 3) & ~3;
+  }
+  return found;
 }
 function attribute(type: number, value: Uint8Array): Uint8Array {
   const octets = new Uint8Array((4 + value.length + 3) & ~3);

@@ -20,6 +20,9 @@ export interface GatewaysOptions {
   readonly plane: () => Plane;
   readonly log: Log;
   readonly endpoint: (gateway: () => Gateway) => ControlEndpoint;
+  /** It takes messages; it is about to go. */
+  opened?(gateway: Gateway): void;
+  closing?(gateway: Gateway): void;
   /** A datagram has come to a control socket. */
   arrived(gateway: Gateway, octets: Uint8Array, source: PeerAddress): void;
 }
@@ -94,6 +97,7 @@ export class Gateways implements Iterable<Gateway> {
     socket.on('error', (error) =>
       this.#options.log('error', 'socket', { group: gateway.config.name, reason: error.message }),
     );
+    this.#options.opened?.(gateway);
   }
 
   /**
@@ -124,6 +128,7 @@ export class Gateways implements Iterable<Gateway> {
    * move their places. The shards have let go of them before.
    */
   async close(gateway: Gateway): Promise<void> {
+    this.#options.closing?.(gateway);
     if (gateway.fd >= 0) await this.#options.plane().removeSockets(gateway.index);
     this.#closeSockets(gateway);
     this.#slots[gateway.index] = undefined;

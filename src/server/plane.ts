@@ -46,6 +46,13 @@ export interface PlaneOptions {
   readonly clampMss?: number;
   /** Room for packets that wait for their turn (`Tables.setPolicer` with queueMs). */
   readonly shaping?: boolean;
+  /** An AF_XDP interface: its queues are dealt to the shards in turn. */
+  readonly xdp?: {
+    readonly queues: number;
+    readonly chunk: number;
+    /** Opens it over this memory. @returns descriptor by queue @throws SystemError */
+    open(memory: WebAssembly.Memory, blocks: readonly number[], fill: (queue: number) => void): readonly number[];
+  };
   readonly events: PlaneEvents;
 }
 
@@ -133,6 +140,8 @@ export class Plane {
   readonly #sockets: readonly Int32Array[];
   readonly #epolls: readonly Int32Array[];
   readonly #wakeFds: number[];
+  /** AF_XDP socket by queue. */
+  readonly #xdp: readonly number[];
   readonly #wakeBuffer: BigUint64Array;
   readonly #wakeAddress: number;
   readonly #doorbell: number;
@@ -174,6 +183,7 @@ export class Plane {
       coreRingOctets: 0,
       ports: true,
       shaping: options.shaping === true,
+      ...(options.xdp === undefined ? {} : { xdp: { queues: options.xdp.queues, chunk: options.xdp.chunk } }),
       traffic: options.traffic !== null,
       held: options.traffic !== null && options.traffic.impair !== null ? HELD_SLOTS : 0,
     });
@@ -196,6 +206,9 @@ export class Plane {
     this.#inject = rings(layout.PART_RING_INJECT);
     this.#accessIn = rings(layout.PART_RING_ACCESS_IN);
     this.#accessOut = rings(layout.PART_RING_ACCESS_OUT);
+    const { offset, stride } = this.plan.parts[layout.PART_XDP]!;
+    const blocks = Array.from({ length: options.xdp?.queues ?? 0 }, (_, queue) => offset + queue * stride);
+    this.#xdp = options.xdp?.open(memory, blocks, (queue) => wasm.xdpFill(queue)) ?? [];
     const { ffi } = options;
     this.#takeovers = Array.from({ length: options.shards }, (_, shard) => new Takeover(this.#words, this.plan, shard));
     this.#added = Array.from({ length: options.shards }, () => new Set<number>());
@@ -252,6 +265,7 @@ export class Plane {
       wake: this.#wakeFds[shard] ?? -1,
       wakes: this.#wakeFds,
       core,
+      xdp: this.#xdp.map((fd, queue) => ({ queue, fd })).filter(({ queue }) => queue % this.shards === shard),
       segmentation,
       gro: this.#options.gro === true,
       vnetHdr: this.#options.vnetHdr === true,

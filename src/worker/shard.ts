@@ -39,6 +39,8 @@ export interface ShardTask {
   readonly wakes: readonly number[];
   /** `client`: a TUN queue too, on the side of the clients. */
   readonly core: 'tun' | 'client' | 'embedded' | 'none' | 'memory' | 'traffic';
+  /** Queues of an AF_XDP interface that this shard reads, and their sockets; it sends by the first. */
+  readonly xdp: readonly { readonly queue: number; readonly fd: number }[];
   /** Send runs with UDP_SEGMENT. */
   readonly segmentation: boolean;
   /** The sockets deliver runs of datagrams that the kernel merged (UDP_GRO). */
@@ -87,6 +89,8 @@ const EVENTS = 64;
 /** What an epoll event says is ready: a socket group, or one of these. */
 const READY_WAKE = 0xffffffff;
 const READY_TUN = 0xfffffffe;
+/** Of the first AF_XDP queue. */
+const READY_XDP = 0xfffff000;
 
 export default function shard(task: ShardTask): ShardReport {
   return new Shard(task, workerData as ShardWorkerData).run();
@@ -156,6 +160,7 @@ class Shard {
     const runs = task.traffic === null ? layout.RUNS_PEER : layout.RUNS_TUNNEL;
     this.#wasm.transmitOptions(task.segmentation ? runs : layout.RUNS_NONE, task.sockets.length === 0 ? 1 : 0);
     if (task.sockets.length > 0) this.#wasm.receivePrepare(task.gro ? 1 : 0);
+    for (const [n, { queue }] of task.xdp.entries()) this.#wasm.xdpAttach(queue, n === 0 ? 1 : 0);
     this.#wasm.mssOptions(task.clampMss);
     if (task.shaping) this.#wasm.shapeInit();
     if (task.vnetHdr) this.#wasm.offloadOptions(1, task.uso ? 1 : 0);
@@ -190,6 +195,7 @@ class Shard {
       if (ffi.epoll_ctl(epoll, EPOLL_CTL_ADD, fd, this.#base + this.#scratch) < 0) throw ffi.error('epoll_ctl');
     };
     for (const place of this.#task.listens) add(this.#task.sockets[place]!, place);
+    for (const [n, { fd }] of this.#task.xdp.entries()) add(fd, READY_XDP + n);
     if (this.#task.tun >= 0) add(this.#task.tun, READY_TUN);
     if (this.#task.wake >= 0) add(this.#task.wake, READY_WAKE);
     return epoll;
@@ -248,12 +254,13 @@ class Shard {
         // Control frames first: they have a socket of their own, so that no flood of data keeps them out.
         for (let i = 0; i < ready; i++) {
           const data = this.#event(i);
-          if (data < READY_TUN && this.#isControlLane(data)) busy = this.#receive(data) || busy;
+          if (data < READY_XDP && this.#isControlLane(data)) busy = this.#receive(data) || busy;
         }
         for (let i = 0; i < ready; i++) {
           const data = this.#event(i);
           if (data === READY_WAKE) this.#woken();
           else if (data === READY_TUN) busy = this.#readTun() || busy;
+          else if (data >= READY_XDP) busy = this.#receiveXdp(this.#task.xdp[data - READY_XDP]!) || busy;
           else if (!this.#isControlLane(data)) busy = this.#receive(data) || busy;
         }
         tick = wasm.mpTick();
@@ -266,6 +273,8 @@ class Shard {
           if (held < 0) busy = true;
           else if (held > 0) tick = tick > 0 ? Math.min(tick, held) : held;
         }
+        // Frames that the kernel did not take are offered again.
+        if (this.#task.xdp.length > 0 && this.#kick()) tick = 1;
         this.#wakePeers();
         wasm.epochLeave();
         wasm.ringDoorbell();
@@ -399,6 +408,28 @@ class Shard {
     }
     this.#wasm.receiveRearm(n);
     return true;
+  }
+
+  /** One batch of frames from an AF_XDP ring: no system call. @returns whether more may wait */
+  #receiveXdp({ queue, fd }: { queue: number; fd: number }): boolean {
+    const n = this.#wasm.xdpReceive(queue, layout.BATCH);
+    this.#flush();
+    this.#wasm.xdpRelease(queue, n);
+    if (this.#wasm.xdpFillWakes(queue) !== 0) this.#ffi!.recv(fd, 0, 0, MSG_DONTWAIT);
+    return n === layout.BATCH;
+  }
+  /** Tells the kernel of frames to send; it copies a few a call. @returns whether it has left some */
+  #kick(): boolean {
+    const { fd } = this.#task.xdp[0]!;
+    let waiting = this.#wasm.xdpUntold();
+    if (waiting === 0) return false;
+    for (let before = waiting + 1; waiting > 0 && waiting < before; ) {
+      before = waiting;
+      this.#ffi!.sendto(fd, 0, 0, MSG_DONTWAIT, 0, 0);
+      waiting = this.#wasm.xdpUntold();
+    }
+    this.#wasm.xdpTold();
+    return waiting > 0;
   }
 
   /** One batch from the TUN queue. @returns whether more may wait */

@@ -1,7 +1,7 @@
 // A shard's path in this thread over a memory of its own: datagrams in, lists out, no system call.
 
 import { compilePath, instantiatePath, type PathExports } from '../../src/dataplane/module.ts';
-import { formatMemory, type MemoryPlan, planMemory } from '../../src/dataplane/plan.ts';
+import { formatMemory, type MemoryPlan, type MemorySizes, planMemory } from '../../src/dataplane/plan.ts';
 import { type RecordHead, Ring } from '../../src/dataplane/ring.ts';
 import { Tables } from '../../src/dataplane/tables.ts';
 import * as layout from '../../src/generated/layout.ts';
@@ -37,7 +37,7 @@ export class TestPath {
   constructor(
     core: number = layout.CORE_TUN,
     gso = false,
-    sizes: { tunnels: number; sessions: number; bundles?: number; fragments?: number; shards?: number } = {
+    sizes: Partial<MemorySizes> & { tunnels: number; sessions: number } = {
       tunnels: 64,
       sessions: 1024,
     },
