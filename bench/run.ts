@@ -9,7 +9,21 @@ const named = process.argv.slice(2).filter((word) => !isFlag(word));
 const benches =
   named.length > 0
     ? named
-    : ['codec', 'path', 'worker', 'io', 'xdp', 'multilink', 'switch', 'config', 'whole', 'login', 'setup', 'bundles', 'scale'];
+    : [
+        'codec',
+        'path',
+        'worker',
+        'io',
+        'xdp',
+        'multilink',
+        'switch',
+        'config',
+        'whole',
+        'login',
+        'setup',
+        'bundles',
+        'scale',
+      ];
 for (const name of benches) {
   const file = fileURLToPath(new URL(`${name}.ts`, import.meta.url));
   const { status } = spawnSync(process.execPath, [file, ...flags], { stdio: 'inherit' });
