@@ -56,6 +56,7 @@ program
   .option('--no-vnet-hdr', 'cross the TUN device one packet at a time (without IFF_VNET_HDR)')
   .option('--no-uso', 'merge no UDP datagrams on the TUN device')
   .option('--no-uring', 'write to the TUN device by write calls (without io_uring)')
+  .option('--no-steering', "let the kernel choose a packet's TUN queue by its flow")
   .option('--log-directory <path>', "log and trace files ('traceoptions', 'syslog host local')")
   .option('--xdp <interface>', 'take and send data on this interface by AF_XDP; needs root')
   .option('--clamp-mss [octets]', "lower TCP's MSS to this, or to what the client's MRU takes", integer(64, 65495))

@@ -39,6 +39,7 @@ interface RunOptions {
   vnetHdr: boolean;
   uso: boolean;
   uring: boolean;
+  steering: boolean;
   clampMss?: number | true;
   xdp?: string;
   queue: number;

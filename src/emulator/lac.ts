@@ -184,6 +184,8 @@ export class Lac {
   async start(): Promise<void> {
     const { shards, localAddresses, traffic, impair, profiles, device = null } = this.options;
     const rungs = Rungs.probe(this.#ffi, this.options.rungs);
+    // What its devices get back comes by flow.
+    rungs.without(['steering']);
     if (device === null) rungs.without(['vnetHdr', 'uso', 'uring']);
     else this.device = ClientDevice.open(this.#ffi!, device, shards, rungs);
     const address = (group: number): string => localAddresses[group % localAddresses.length]!;

@@ -12,6 +12,9 @@ const ATTRIBUTES = 128;
 
 export const MAP_HASH = 1;
 export const MAP_XSK = 17;
+/** Flag of a map: entries are made when they come. */
+export const MAP_NO_PREALLOCATION = 1;
+export const PROGRAM_SOCKET_FILTER = 1;
 export const PROGRAM_XDP = 6;
 export const ATTACH_XDP = 37;
 
@@ -33,7 +36,7 @@ const ALU: Readonly<Record<string, number>> = { add: 0x00, and: 0x50, rsh: 0x70,
  * Assembles a program. Registers are numbers; `label NAME` marks a place.
  *
  *     ['ldxw', dst, src, offset]   ['stxw', dst, offset, src]   ['mov', dst, immediate]   ['movx', dst, src]
- *     ['jeq', dst, immediate, label]   ['jgtx', dst, src, label]   ['be16', dst]   ['map', dst, fd]
+ *     ['jeq', dst, immediate, label]   ['jgtx', dst, src, label]   ['be16', dst]   ['be32', dst]   ['map', dst, fd]
  *     ['call', helper]   ['exit']   ['label', NAME]   ['ja', label]
  *
  * @throws RangeError for an instruction or a label that is not known
@@ -70,7 +73,7 @@ export function assemble(steps: readonly Step[]): Uint8Array {
     else if (JUMPS[plain] !== undefined)
       put(0x05 | JUMPS[plain] | x, a!, x === 0 ? 0 : b!, target(operands[2]!), x === 0 ? b! : 0);
     else if (ALU[plain] !== undefined) put(0x07 | ALU[plain] | x, a!, x === 0 ? 0 : b!, 0, x === 0 ? b! : 0);
-    else if (op === 'be16') put(0xdc, a!, 0, 0, 16);
+    else if (op === 'be16' || op === 'be32') put(0xdc, a!, 0, 0, op === 'be16' ? 16 : 32);
     else if (op === 'ja') put(0x05, 0, 0, target(operands[0]!), 0);
     else if (op === 'call') put(0x85, 0, 0, 0, a!);
     else if (op === 'exit') put(0x95, 0, 0, 0, 0);
@@ -103,9 +106,10 @@ export class Bpf {
   }
 
   /** @returns its descriptor @throws SystemError */
-  createMap(type: number, keyOctets: number, valueOctets: number, entries: number): number {
+  createMap(type: number, keyOctets: number, valueOctets: number, entries: number, flags = 0): number {
     const fd = this.#call(MAP_CREATE, (view) => {
-      for (const [n, value] of [type, keyOctets, valueOctets, entries].entries()) view.setUint32(n * 4, value, true);
+      for (const [n, value] of [type, keyOctets, valueOctets, entries, flags].entries())
+        view.setUint32(n * 4, value, true);
     });
     if (fd < 0) throw this.#ffi.error('BPF map');
     return fd;

@@ -5,7 +5,7 @@ import { probeUdpOffload } from './udp.ts';
  * The rungs of the I/O ladder above recvmmsg and sendmmsg (docs/io.md). Each is tried at start; where it is switched
  * off or the kernel does not have it, the plain calls do its work.
  */
-export const RUNG_NAMES = ['gso', 'gro', 'vnetHdr', 'uso', 'uring'] as const;
+export const RUNG_NAMES = ['gso', 'gro', 'vnetHdr', 'uso', 'uring', 'steering'] as const;
 export type RungName = (typeof RUNG_NAMES)[number];
 
 /** As the log and the command line spell them. */
@@ -15,6 +15,7 @@ const LABELS: Readonly<Record<RungName, string>> = {
   vnetHdr: 'vnet-hdr',
   uso: 'uso',
   uring: 'uring',
+  steering: 'steering',
 };
 
 /** What the operator switched off: `false`. */

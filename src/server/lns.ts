@@ -22,6 +22,7 @@ import { type RungSwitches, Rungs } from '../io/rungs.ts';
 import { isSpread, LANES, shardOf } from '../io/steering.ts';
 import { Ticker } from '../io/ticker.ts';
 import { Tun } from '../io/tun.ts';
+import { TunSteering } from '../io/tun-steering.ts';
 import { DatagramSender } from '../io/udp.ts';
 import { Xdp, type XdpInterface, xdpInterface } from '../io/xdp.ts';
 import { decodeSockaddr, encodeSockaddr, formatIpv4, type PeerAddress } from '../wire/address.ts';
@@ -122,6 +123,7 @@ export class Lns {
   readonly #gateways: Gateways;
   readonly #changes: Changes;
   readonly #spreading: Spreading;
+  #steering: TunSteering | null = null;
   #xdp: Xdp | null = null;
   #hops: NextHops | null = null;
   /** Control messages on their way in. */
@@ -226,6 +228,7 @@ export class Lns {
       md5: (...parts) => this.#crypto.md5(...parts),
       log: this.logging.log,
       routes: () => this.#routes,
+      steering: () => this.#steering,
       networkUp: (end) => {
         if (this.#traces?.active) this.#traces.tap(end);
       },
@@ -271,7 +274,7 @@ export class Lns {
       const gateways = [...this.#gateways];
       const device = this.#xdpDevice();
       if (net === 'tun') this.#openTun(this.#ffi!);
-      else this.rungs.without(['vnetHdr', 'uso', 'uring']);
+      else this.rungs.without(['vnetHdr', 'uso', 'uring', 'steering']);
       this.plane = await Plane.open({
         tunnels: this.options.tunnels ?? 65535,
         sessions: this.options.sessions ?? SESSIONS_MAX,
@@ -455,6 +458,13 @@ export class Lns {
     const { offload } = this.#tun;
     if (!offload.vnetHdr) this.rungs.lose('vnetHdr', offload.vnetHdrError);
     if (!offload.uso) this.rungs.lose('uso', offload.usoError || 'vnet-hdr');
+    if (this.options.shards === 1) this.rungs.without(['steering']);
+    else if (this.rungs.has('steering'))
+      try {
+        this.#steering = new TunSteering(ffi, this.#tun.fds[0]!, this.options.sessions ?? SESSIONS_MAX);
+      } catch (error) {
+        this.rungs.lose('steering', (error as SystemError).errorName);
+      }
     this.#routes = new HostRoutes(this.#tun, this.config.pools.values(), this.options.log);
   }
 
@@ -895,6 +905,8 @@ export class Lns {
     this.#xdp = null;
     this.#hops?.close();
     this.#hops = null;
+    this.#steering?.close();
+    this.#steering = null;
     this.#tun?.close();
     this.#tun = null;
     this.#gateways.release();

@@ -2,6 +2,7 @@ import type { SubscriberAttributes } from '../aaa/types.ts';
 import { AddressPool } from '../config/pool.ts';
 import type { LnsConfig } from '../config/types.ts';
 import type { NetworkAddress, Tables } from '../dataplane/tables.ts';
+import type { TunSteering } from '../io/tun-steering.ts';
 import type { AddressAssignment } from '../ppp/types.ts';
 import { formatIpv4, parseIpv4 } from '../wire/address.ts';
 import { octets32 } from '../wire/ppp.ts';
@@ -25,6 +26,7 @@ export interface NetworksOptions {
   readonly log: Log;
   readonly routes: () => HostRoutes | null;
   readonly tables: () => Tables;
+  readonly steering: () => TunSteering | null;
   /** A session or bundle is up. */
   up?(end: NetworkEnd): void;
   /** A session or bundle is up, or down. */
@@ -149,6 +151,7 @@ export class Networks {
     stack.members.push(end);
     stack.since = end.upDate;
     this.#options.routes()?.change(end.address, 1);
+    this.#steer(end);
     this.#routesUp(end, now);
     this.#options.up?.(end);
     this.#options.log('info', end.kind === 'bundle' ? 'bundle-up' : 'session-up', {
@@ -160,6 +163,11 @@ export class Networks {
     });
     if (stack.members.length > 1) this.#logCarrier(end, stack.members.at(-2)!, 'newcomer');
     this.#options.changed(end, true);
+  }
+  /** Packets for the address come to the shard of what carries it now. */
+  #steer(end: NetworkEnd): void {
+    const steering = this.#options.steering();
+    if (steering !== null) steering.set(end.address, this.#options.tables().ownerShard(end.carrier));
   }
   /** The networks behind the client, which share its fate: sessions that have the same back each other up there, too. */
   #routesUp(end: NetworkEnd, now: number): void {
@@ -186,8 +194,11 @@ export class Networks {
     const carried = at === stack.members.length - 1;
     if (at >= 0) stack.members.splice(at, 1);
     const next = stack.members.at(-1);
-    if (next === undefined) this.#stacks.delete(end.address);
-    else if (carried) {
+    if (next === undefined) {
+      this.#stacks.delete(end.address);
+      this.#options.steering()?.delete(end.address);
+    } else if (carried) {
+      this.#steer(next);
       stack.since = new Date();
       this.#logCarrier(next, end, 'carrier-down');
     }

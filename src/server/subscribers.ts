@@ -7,6 +7,7 @@ import type { Aaa, AccessLine, AuthenticationResult } from '../aaa/types.ts';
 import type { LnsConfig, UserProfile } from '../config/types.ts';
 import { Deadlines } from '../control/deadlines.ts';
 import type { CallConnected } from '../control/types.ts';
+import type { TunSteering } from '../io/tun-steering.ts';
 import { PppSession } from '../ppp/session.ts';
 import type { MultilinkOptions, PppAction, PppEnd } from '../ppp/types.ts';
 import type { RandomSource } from '../wire/random.ts';
@@ -41,6 +42,7 @@ export interface SubscribersOptions {
   readonly md5: (...parts: Uint8Array[]) => Uint8Array;
   readonly log: Log;
   readonly routes: () => HostRoutes | null;
+  readonly steering: () => TunSteering | null;
   readonly now: () => number;
   /** A session or bundle is up. */
   networkUp?(end: NetworkEnd): void;
@@ -78,6 +80,7 @@ export class Subscribers {
       log,
       routes,
       tables: () => plane().tables,
+      steering: options.steering,
       changed: (end, up) => this.#networkChanged(end, up),
       up: (end) => options.networkUp?.(end),
     });

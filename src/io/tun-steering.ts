@@ -1,0 +1,82 @@
+import { octets32 } from '../wire/ppp.ts';
+import { Bpf, MAP_HASH, MAP_NO_PREALLOCATION, PROGRAM_SOCKET_FILTER, type Step } from './bpf.ts';
+import type { Ffi } from './ffi.ts';
+
+const TUNSETSTEERINGEBPF = 0x800454e0;
+const HELPER_LOOKUP = 1;
+const HELPER_LOAD_BYTES = 26;
+/** Of an IPv4 header. */
+const DESTINATION = 16;
+
+/** The queue of a packet: that of its destination's shard; of one that no client has by itself, any, but always the same. */
+export function steeringSteps(queues: number): readonly Step[] {
+  return [
+    ['movx', 6, 1],
+    ['mov', 2, DESTINATION],
+    ['movx', 3, 10],
+    ['add', 3, -4],
+    ['mov', 4, 4],
+    ['call', HELPER_LOAD_BYTES],
+    ['jne', 0, 0, 'none'],
+    ['map', 1, queues],
+    ['movx', 2, 10],
+    ['add', 2, -4],
+    ['call', HELPER_LOOKUP],
+    ['jeq', 0, 0, 'unknown'],
+    ['ldxw', 0, 0, 0],
+    ['exit'],
+    ['label', 'unknown'],
+    ['ldxw', 0, 10, -4],
+    ['be32', 0],
+    ['exit'],
+    ['label', 'none'],
+    ['mov', 0, 0],
+    ['exit'],
+  ];
+}
+
+/**
+ * Has the kernel put a packet for a client into the TUN queue of the shard that owns the client's session or bundle: it
+ * counts it plainly, and sends a bundle's without handing it over.
+ */
+export class TunSteering {
+  readonly #ffi: Ffi;
+  readonly #bpf: Bpf;
+  readonly #map: number;
+  readonly #program: number;
+
+  /** @param fd a queue of the device  @param entries addresses at most  @throws SystemError */
+  constructor(ffi: Ffi, fd: number, entries: number) {
+    this.#ffi = ffi;
+    this.#bpf = new Bpf(ffi);
+    this.#map = this.#bpf.createMap(MAP_HASH, 4, 4, entries, MAP_NO_PREALLOCATION);
+    try {
+      this.#program = this.#bpf.load(PROGRAM_SOCKET_FILTER, 0, steeringSteps(this.#map));
+    } catch (error) {
+      ffi.close(this.#map);
+      throw error;
+    }
+    const program = new Int32Array([this.#program]);
+    if (ffi.ioctl(fd, TUNSETSTEERINGEBPF, Number(ffi.addressOf(program))) < 0) {
+      const error = ffi.error('TUNSETSTEERINGEBPF');
+      this.close();
+      throw error;
+    }
+  }
+  /** @param address a 32-bit number @returns false where there is no room: any queue serves */
+  set(address: number, queue: number): boolean {
+    try {
+      this.#bpf.update(this.#map, octets32(address), new Uint8Array(new Uint32Array([queue]).buffer));
+      return true;
+    } catch {
+      return false;
+    }
+  }
+  delete(address: number): void {
+    this.#bpf.remove(this.#map, octets32(address));
+  }
+  close(): void {
+    this.#ffi.close(this.#program);
+    this.#ffi.close(this.#map);
+  }
+}
