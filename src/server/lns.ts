@@ -24,7 +24,6 @@ import { Ticker } from '../io/ticker.ts';
 import { Tun } from '../io/tun.ts';
 import { TunSteering } from '../io/tun-steering.ts';
 import { DatagramSender } from '../io/udp.ts';
-import { Xdp, type XdpInterface, xdpInterface } from '../io/xdp.ts';
 import { decodeSockaddr, encodeSockaddr, formatIpv4, type PeerAddress } from '../wire/address.ts';
 import { type RandomSource, SystemRandom } from '../wire/random.ts';
 import type { Bundles } from './bundles.ts';
@@ -35,8 +34,7 @@ import { Gateways } from './gateways.ts';
 import { TunnelIdPool } from './ids.ts';
 import type { Log } from './log.ts';
 import { Logging } from './logging.ts';
-import { type HopTunnel, NextHops } from './next-hops.ts';
-import { Plane, type PlaneOptions } from './plane.ts';
+import { Plane } from './plane.ts';
 import { Reception } from './reception.ts';
 import type { GroupEnd } from './reconfigure.ts';
 import { HostRoutes } from './routes.ts';
@@ -44,6 +42,7 @@ import { Services } from './services.ts';
 import { Spreading, type SpreadTunnel } from './spread.ts';
 import { Subscribers } from './subscribers.ts';
 import { ServerTraces } from './traces.ts';
+import { XdpAccess } from './xdp-access.ts';
 
 export { Bundle } from './bundles.ts';
 export { Call, type LnsTunnel, type NetworkEnd } from './call.ts';
@@ -124,8 +123,7 @@ export class Lns {
   readonly #changes: Changes;
   readonly #spreading: Spreading;
   #steering: TunSteering | null = null;
-  #xdp: Xdp | null = null;
-  #hops: NextHops | null = null;
+  readonly #xdp: XdpAccess;
   /** Control messages on their way in. */
   readonly reception: Reception;
   readonly #tunnels = new Map<number, LnsTunnel>();
@@ -175,8 +173,8 @@ export class Lns {
       plane: () => this.plane,
       log: this.logging.log,
       endpoint: (gateway) => this.#endpoint(gateway),
-      opened: ({ address, port, index }) => this.#xdp?.addGateway(address, port, index),
-      closing: ({ address, port }) => this.#xdp?.removeGateway(address, port),
+      opened: (gateway) => this.#xdp.gatewayOpened(gateway),
+      closing: (gateway) => this.#xdp.gatewayClosing(gateway),
       arrived: (gateway, octets, source) => this.reception.arrived(gateway, octets, source),
     });
     this.reception = new Reception({
@@ -196,6 +194,13 @@ export class Lns {
       settle: () => this.#settle(),
     });
     this.#changes = new Changes(this.#changeTarget());
+    this.#xdp = new XdpAccess({
+      interface: options.xdp ?? null,
+      ffi: this.#ffi,
+      log: this.logging.log,
+      plane: () => this.plane,
+      tunnels: () => this.#tunnels.values(),
+    });
     this.#spreading = new Spreading({
       shards: options.shards,
       log: this.logging.log,
@@ -272,7 +277,6 @@ export class Lns {
         throw new ConfigError('--net tun needs Linux and the koffi module; --net embedded works everywhere');
       for (const group of this.config.tunnelGroups) this.#gateways.open(group);
       const gateways = [...this.#gateways];
-      const device = this.#xdpDevice();
       if (net === 'tun') this.#openTun(this.#ffi!);
       else this.rungs.without(['vnetHdr', 'uso', 'uring', 'steering']);
       this.plane = await Plane.open({
@@ -288,7 +292,7 @@ export class Lns {
           ),
           listens: gateways.map((gateway) => gateway.index),
         })),
-        ...(device === null ? {} : { xdp: this.#xdpOf(device) }),
+        ...this.#xdp.prepare(),
         core: net,
         tun: this.#tun?.fds ?? [],
         traffic: null,
@@ -334,7 +338,7 @@ export class Lns {
       throw error;
     }
     this.#spreading.start(this.#now());
-    this.#hops?.start(this.#now());
+    this.#xdp.start(this.#now());
     this.aaa.start();
     await this.disconnectServer.configure(this.config);
     for (const { config, address, port } of this.#gateways)
@@ -352,7 +356,7 @@ export class Lns {
       rungs: this.rungs.inUse,
       without: this.rungs.missing,
       socketBuffer: this.#gateways.receiveBufferOctets || undefined,
-      xdp: this.#xdp === null ? undefined : xdpText(this.#xdp),
+      xdp: this.#xdp.inUse,
     });
   }
 
@@ -400,50 +404,6 @@ export class Lns {
         shard: isSpread(tunnelId) ? null : shardOf(tunnelId, 0, this.options.shards),
         rows: [...calls.values()].map(({ row }) => row),
       };
-  }
-
-  /** The interface that AF_XDP is asked for on; null: none, or it cannot serve it. @throws ConfigError where it is not there */
-  #xdpDevice(): XdpInterface | null {
-    const { xdp = null, log } = this.options;
-    if (xdp === null) return null;
-    if (this.#ffi === null) {
-      log('warning', 'xdp-unavailable', { interface: xdp, reason: 'portable' });
-      return null;
-    }
-    try {
-      return xdpInterface(this.#ffi, xdp);
-    } catch (error) {
-      if ((error as SystemError).errorName === 'ENODEV') throw new ConfigError((error as Error).message);
-      log('warning', 'xdp-unavailable', { interface: xdp, reason: (error as Error).message });
-      return null;
-    }
-  }
-  #xdpOf(device: XdpInterface): NonNullable<PlaneOptions['xdp']> {
-    const ffi = this.#ffi!;
-    return {
-      queues: device.queues,
-      chunk: device.chunk,
-      open: (memory, blocks, fill) => {
-        try {
-          this.#hops = new NextHops(
-            ffi,
-            device.index,
-            () => this.plane.tables,
-            () => this.#hopTunnels(),
-          );
-          this.#xdp = Xdp.open(ffi, device, memory, blocks, fill);
-          return this.#xdp.fds;
-        } catch (error) {
-          this.#hops?.close();
-          this.#hops = null;
-          this.options.log('warning', 'xdp-unavailable', { interface: device.name, reason: (error as Error).message });
-          return [];
-        }
-      },
-    };
-  }
-  *#hopTunnels(): Generator<HopTunnel> {
-    for (const tunnel of this.#tunnels.values()) yield hopTunnelOf(tunnel);
   }
 
   #openTun(ffi: Ffi): void {
@@ -651,7 +611,7 @@ export class Lns {
       controlRxOctets: 0,
       ended: { rxPackets: 0, rxOctets: 0, txPackets: 0, txOctets: 0, rxErrors: 0, txErrors: 0 },
     });
-    this.#hops?.add(hopTunnelOf(this.#tunnels.get(info.tunnelId)!), now);
+    this.#xdp.tunnelOpened(this.#tunnels.get(info.tunnelId)!, now);
     this.options.log('info', 'tunnel-up', {
       group: gateway.config.name,
       tunnel: info.tunnelId,
@@ -789,7 +749,7 @@ export class Lns {
       this.services.deadline(),
       this.admission.deadline(),
       this.#spreading.deadline(),
-      this.#hops?.deadline() ?? Number.POSITIVE_INFINITY,
+      this.#xdp.deadline(),
     );
     for (const gateway of this.#gateways) next = Math.min(next, gateway.endpoint.deadline());
     return next;
@@ -806,7 +766,7 @@ export class Lns {
     for (const call of this.admission.expired(now)) this.#refuseCall(call, 'RADIUS is too slow for all who come');
     this.services.handleTimeout(now);
     this.#spreading.handleTimeout(now);
-    this.#hops?.handleTimeout(now);
+    this.#xdp.handleTimeout(now);
     this.plane.tables.reclaim();
     this.#changes.closeRetired();
     this.#settle();
@@ -901,10 +861,7 @@ export class Lns {
     await this.aaa.abandon();
     this.#routes?.close();
     await this.plane?.close();
-    this.#xdp?.close();
-    this.#xdp = null;
-    this.#hops?.close();
-    this.#hops = null;
+    this.#xdp.close();
     this.#steering?.close();
     this.#steering = null;
     this.#tun?.close();
@@ -912,16 +869,6 @@ export class Lns {
     this.#gateways.release();
   }
 }
-
-/** `eth0/4/native/copy`: interface, queues, where the program is, and whether the kernel copies frames. */
-const xdpText = ({ interface: { name }, fds, mode }: Xdp): string =>
-  `${name}/${fds.length}/${mode.attached}/${mode.copies ? 'copy' : 'zerocopy'}`;
-
-const hopTunnelOf = ({ row, at, info }: LnsTunnel): HopTunnel => ({
-  row,
-  local: { address: at.address, port: at.port },
-  peer: info.peer,
-});
 
 /** A LAC by its address and its name. */
 const lacOf = ({ hostName, source }: Pick<TunnelRequest, 'hostName' | 'source'>): string =>
