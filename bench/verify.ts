@@ -40,6 +40,8 @@ const RUNGS: readonly {
   readonly server: readonly string[];
   readonly dial: readonly string[];
   readonly shards?: number;
+  /** Each address is a bundle of two links in two tunnels, whose packets go in fragments. */
+  readonly multilink?: boolean;
 }[] = [
   { name: 'recvmmsg, sendmmsg, read, write', server: NONE, dial: NONE },
   { name: '+ gso', server: NONE.slice(1), dial: NONE.slice(1) },
@@ -50,6 +52,7 @@ const RUNGS: readonly {
   { name: '+ uso, two shards', server: [], dial: [], shards: 2 },
   { name: 'split by the emulator, each packet by itself to the kernel', server: ['--no-vnet-hdr'], dial: [] },
   { name: 'split by the server, each packet by itself to the kernel', server: [], dial: ['--no-vnet-hdr'] },
+  { name: '+ uso, two shards, bundles of two links', server: [], dial: [], shards: 2, multilink: true },
 ];
 const PORTABLE = RUNGS.length + 1;
 
@@ -295,10 +298,11 @@ async function tcp(client: NetworkNamespace, core: NetworkNamespace, address: st
 }
 
 /** The emulator with its device in `space`, until it is told to end. */
-async function startDial(lab: Lab, space: string, shards: number, flags: readonly string[]) {
+async function startDial(lab: Lab, space: string, { shards = 1, multilink, dial }: (typeof RUNGS)[number]) {
   const words = [
     ...['--server', LNS, '--local', LAC, '--secret', SECRET, '--user', 'user', '--password', 'password'],
-    ...['--sessions', String(SESSIONS), '--mru', String(MRU), '--shards', String(shards), ...flags],
+    ...['--sessions', String(SESSIONS), '--mru', String(MRU), '--shards', String(shards), ...dial],
+    ...(multilink === true ? ['--tunnels', '2', '--multilink', '2', '--spread', '--fragment', '600'] : []),
     ...['--tun', '--tun-netns', space, '--json'],
   ];
   const child: ChildProcess = spawn('ip', ['netns', 'exec', lab.lac, process.execPath, main, 'dial', ...words], {
@@ -325,7 +329,11 @@ async function startDial(lab: Lab, space: string, shards: number, flags: readonl
 
 async function verify(ffi: Ffi, lab: Lab, spaceName: string, rung: (typeof RUNGS)[number]): Promise<boolean> {
   const shards = rung.shards ?? 1;
-  const text = configuration({ pool: 'address 100.64.0.0/16;' });
+  const multilink = rung.multilink === true ? ' multilink { fragment-threshold 600; }' : '';
+  const text = configuration({
+    pool: 'address 100.64.0.0/16;',
+    client: `shared-secret "${SECRET}";${multilink}`,
+  });
   const server = await ServerProcess.start(text.replaceAll('127.0.0.1', LNS).replaceAll('100.64.255.', '198.19.255.'), {
     prefix: ['ip', 'netns', 'exec', lab.lns],
     arguments: ['--net', 'tun', '--tun', 'lns0', '--shards', String(shards), ...rung.server],
@@ -343,7 +351,7 @@ async function verify(ffi: Ffi, lab: Lab, spaceName: string, rung: (typeof RUNGS
     );
   let stop: (() => Promise<Dialled>) | null = null;
   try {
-    stop = await startDial(lab, spaceName, shards, rung.dial);
+    stop = await startDial(lab, spaceName, rung);
     const addresses = client.run(() =>
       [...execFileSync('ip', ['-4', '-o', 'addr'], { encoding: 'utf8' }).matchAll(/inet (100[\d.]+)\/32/g)].map(
         ([, address]) => address!,

@@ -76,7 +76,10 @@ export async function dial(options: DialOptions): Promise<void> {
   if (options.report !== undefined) writable(options.report);
   const lac = new Lac(lacOptions(options, say));
   let status = 0;
-  const interrupted = interruption();
+  let enough = false;
+  const interrupted = interruption().then(() => {
+    enough = true;
+  });
   await lac.start();
   let line = (): string =>
     lac.heard ? progressLine(lac.status, lac.bundlesUp) : `no answer yet from ${options.server} port ${options.port}`;
@@ -109,7 +112,7 @@ export async function dial(options: DialOptions): Promise<void> {
       if (watched !== null) redundancy = redundancyOf(watched, busy.startedAt);
     }
     let device: Device | null = null;
-    if (lac.device !== null && state.sessionsUp > 0) {
+    if (lac.device !== null && state.sessionsUp > 0 && !enough) {
       clearInterval(progress);
       const run = await throughDevice(lac, lac.device, options, interrupted, say);
       device = run.device;
