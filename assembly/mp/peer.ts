@@ -1,4 +1,5 @@
 // From shard to shard: fragments and packets whose bundle belongs to another. One ring a pair, its records in order.
+import { copyOctets } from "../path/octets";
 import { shard, shards, sessions, sessionsMax, shardControl, partOffset, partCount, bundlesMax } from "../state";
 import { ringReserve, ringCommit } from "../path/ring";
 import { ringSize } from "../path/punt";
@@ -32,7 +33,7 @@ function handOver(owner: u32, kind: u32, row: u32, generation: u32, aux: u32, ro
   const size = ringSize(PART_RING_PEER);
   const payload = ringReserve(ring, size, kind, room + len, row, generation, aux);
   if (!payload) return false;
-  memory.copy(payload + room, from, len);
+  copyOctets(payload + room, from, len);
   ringCommit(ring, size, payload);
   count(TOTAL_PEER_SENT, 1);
   written |= <u64>1 << owner;

@@ -1,4 +1,5 @@
 // The shard's pool of fragments. Its lists stand in shared memory, so that a successor of the shard finds them.
+import { copyOctets } from "../path/octets";
 import { shardControl, fragments, fragmentFirst, fragmentCount, bundles, now } from "../state";
 import { SHARD_FRAGMENT_FREE, SHARD_FRAGMENT_FRESH, SHARD_FRAGMENT_USED, SHARD_FRAGMENT_LATER } from "../layout/memory";
 import {
@@ -39,7 +40,7 @@ export function slotTake(bundle: u32, sequence: u32, flags: u32, ptr: u32, len: 
   store<u8>(at, <u8>flags, FRAGMENT_FLAGS);
   store<u32>(at, now, FRAGMENT_RECEIVED_AT);
   store<u32>(at, sequence, FRAGMENT_SEQUENCE);
-  memory.copy(at + FRAGMENT_PAYLOAD, ptr, min(len, FRAGMENT_OCTETS));
+  copyOctets(at + FRAGMENT_PAYLOAD, ptr, min(len, FRAGMENT_OCTETS));
   return slot;
 }
 // @ts-ignore: decorator

@@ -4,7 +4,7 @@
 // appended to the packet that is being put together; those ahead wait in the window. A missing number is lost as soon
 // as every member link has received a later one (M has passed it): links send strictly increasing numbers.
 import { sessions, shard, now } from "../state";
-import { be16 } from "../path/octets";
+import { be16, copyOctets } from "../path/octets";
 import { count, dropRx, countRx } from "../path/count";
 import { transmitRoom } from "../path/transmit";
 import { mpFrame } from "./frame";
@@ -161,7 +161,7 @@ function consume(bundle: u32, flags: u32, ptr: u32, len: u32, slot: u32): void {
   }
   const before = load<u32>(bundle + BUNDLE_ASSEMBLED);
   const total = before + len;
-  if (total <= FRAGMENT_OCTETS) memory.copy(payloadOf(assembly) + before, ptr, len);
+  if (total <= FRAGMENT_OCTETS) copyOctets(payloadOf(assembly) + before, ptr, len);
   store<u32>(bundle + BUNDLE_ASSEMBLED, total);
   const parts = load<u32>(bundle + BUNDLE_ASSEMBLED_FRAGMENTS) + 1;
   store<u32>(bundle + BUNDLE_ASSEMBLED_FRAGMENTS, parts);

@@ -1,7 +1,7 @@
 // Fragmentation (RFC 1990 section 3), by the bundle's owner shard alone: each link must carry strictly increasing
 // numbers (section 4.1).
 import { sessions, shard, now } from "../state";
-import { setBe16 } from "../path/octets";
+import { setBe16, copyOctets } from "../path/octets";
 import { count, countTx, dropTx } from "../path/count";
 import { encapPacket } from "../path/encap";
 import { transmitSlot } from "../path/transmit";
@@ -60,7 +60,7 @@ export function mpSend(network: u32, bundle: u32, row: u32, ptr: u32, len: u32):
         dropTx(DROP_FRAGMENTS, network);
         return true;
       }
-      memory.copy(payload, ptr + at, octets);
+      copyOctets(payload, ptr + at, octets);
     }
     const link = pick(bundle, row, octets + header);
     if (!link) {

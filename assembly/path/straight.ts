@@ -9,11 +9,12 @@ import { coreOut, transmitListed, transmitStraight } from "./transmit";
 import { conforms } from "./police";
 import { queues } from "./shape";
 import { clampMss } from "./mss";
+import { mpArrived } from "../mp/receive";
 import { findSession } from "../table/sessions";
 import { findPrefix, MAPPED_LOW } from "../table/addresses";
 import {
   SESSION_FLAGS, SESSION_ACTION, SESSION_PEER, SESSION_ADDRESS, SESSION_TUNNEL_ROW, SESSION_SHAPER_UP, SESSION_SHAPER_DOWN, SESSION_PEER_MRU, SESSION_PLAIN, SESSION_PLAIN_SIZE, SESSION_ROW_SIZE,
-  SESSION_NS_REQUIRED, SESSION_SEND_NS, SESSION_TAPPED, ACTION_DELIVER,
+  SESSION_NS_REQUIRED, SESSION_SEND_NS, SESSION_TAPPED, ACTION_DELIVER, ACTION_BUNDLE,
 } from "../layout/session";
 import { ADDRESS_CARRIER } from "../layout/address";
 import { TUNNEL_ROW_SIZE, TUNNEL_LAST_HEARD } from "../layout/tunnel";
@@ -33,6 +34,21 @@ const HEAD_L: u32 = 0x0040;
   if (<u32>load<u16>(name) == AF_INET) return load<u64>(name) == load<u64>(peer);
   return load<u32>(name) == load<u32>(peer) && load<u64>(name, 8) == load<u64>(peer, 8) && load<u64>(name, 16) == load<u64>(peer, 16);
 }
+// @ts-ignore: decorator
+@inline function arrived(session: u32, len: u32): void {
+  count(TOTAL_RX_DATAGRAMS, 1);
+  count(TOTAL_RX_OCTETS, len);
+  store<u32>(tunnels + load<u32>(session + SESSION_TUNNEL_ROW) * TUNNEL_ROW_SIZE + TUNNEL_LAST_HEARD, now);
+}
+/** The same for a fragment (RFC 1990) of a member link: its PPP frame from `frame` to `end`, in a datagram of `len` octets. */
+function fragmentUp(session: u32, bundle: u32, frame: u32, end: u32, len: u32): bool {
+  const ppp = load<u32>(frame);
+  const size: u32 = ppp == 0x3d0003ff ? 4 : (ppp & 0xff) == 0x3d ? 1 : (ppp & 0xffff) == 0x3d00 ? 2 : (ppp & 0xffffff) == 0x3d03ff ? 3 : 0;
+  if (!size) return false;
+  arrived(session, len);
+  mpArrived(session, bundle, frame + size, end);
+  return true;
+}
 /**
  * An IPv4 packet without options in a data message without Ns and Offset, of a session that delivers to the TUN device.
  * @returns false where it is anything else, and untouched
@@ -50,8 +66,12 @@ const HEAD_L: u32 = 0x0040;
     ids = ptr + 4;
   }
   const session = findSession(bswap<u32>(load<u32>(ids)));
-  if (!session || load<u32>(session + SESSION_ACTION) != ACTION_DELIVER || load<u32>(session + SESSION_FLAGS) & (SESSION_NS_REQUIRED | SESSION_SEND_NS | SESSION_TAPPED)) return false;
+  if (!session || load<u32>(session + SESSION_FLAGS) & (SESSION_NS_REQUIRED | SESSION_SEND_NS | SESSION_TAPPED)) return false;
   if (peerCheck && !samePeer(name, session + SESSION_PEER)) return false;
+  // One load: the action and its target belong together.
+  const work = load<u64>(session + SESSION_ACTION);
+  if (<u32>work == ACTION_BUNDLE) return fragmentUp(session, <u32>(work >>> 32), ids + 4, ptr + octets, len);
+  if (<u32>work != ACTION_DELIVER) return false;
   const ppp = load<u32>(ids + 4);
   let ip = ids + 8;
   if (ppp != 0x210003ff) {
@@ -63,9 +83,7 @@ const HEAD_L: u32 = 0x0040;
   }
   const total = be16(ip + 2);
   if (load<u8>(ip) != 0x45 || total < 20 || total > ptr + octets - ip || load<u32>(ip + arrivingAt) != load<u32>(session + SESSION_ADDRESS + 12)) return false;
-  count(TOTAL_RX_DATAGRAMS, 1);
-  count(TOTAL_RX_OCTETS, len);
-  store<u32>(tunnels + load<u32>(session + SESSION_TUNNEL_ROW) * TUNNEL_ROW_SIZE + TUNNEL_LAST_HEARD, now);
+  arrived(session, len);
   const policer = load<u32>(session + SESSION_SHAPER_UP);
   if (policer && !conforms(policer, total)) {
     dropRx(DROP_POLICED_UP, session);
