@@ -1,11 +1,14 @@
-// Is a packet as cheap among 200,000 sessions and 60,000 tunnels as among ten? Pure path in memory, packets of random
-// sessions; octets of linear memory a session; and how long tables for a million sessions take to be there.
+// Is a packet as cheap among 200,000 sessions and 60,000 tunnels as among ten? Packets of random sessions: on the whole way
+// without super-packets (root; bench/rig.ts), and on the pure path in memory. Octets of linear memory a session; and how long
+// tables for a million sessions take to be there.
+import { fileURLToPath } from 'node:url';
 import { compilePath, instantiatePath } from '../src/dataplane/module.ts';
 import { formatMemory, planMemory } from '../src/dataplane/plan.ts';
 import { Tables } from '../src/dataplane/tables.ts';
 import * as layout from '../src/generated/layout.ts';
 import { encodeSockaddr } from '../src/wire/address.ts';
 import { SeededRandom } from '../src/wire/random.ts';
+import { inNamespace, openRig, type Rung, wholeCost } from './rig.ts';
 import { measure, report, smoke } from './support.ts';
 
 const module = compilePath();
@@ -123,22 +126,73 @@ const cases: [number, number][] = smoke
       [200_000, 6000],
       [200_000, 60_000],
     ];
-const costs = cases.map(([sessions, tunnels]) => cost(sessions, tunnels));
-
-const many = smoke ? 10_000 : 1_000_000;
-const times: number[] = [];
-let octets = 0;
-for (let run = 0; run < (smoke ? 1 : 5); run++) {
-  const from = process.hrtime.bigint();
-  const { plan } = build(many, 65_535);
-  times.push(Number(process.hrtime.bigint() - from));
-  octets = plan.durableEnd / many;
+if (process.argv.includes('--inside')) await whole();
+else {
+  pure();
+  if (process.getuid?.() === 0 && process.platform === 'linux') inNamespace(fileURLToPath(import.meta.url));
+  else console.error('bench scale: the whole way needs root, and is left out');
 }
-times.sort((a, b) => a - b);
-report({
-  bench: 'scale',
-  case: `tables for ${many} sessions made, ns in all; ${Math.round(octets)} octets of linear memory a session; the dearest packet ${(Math.max(...costs) / costs[0]!).toFixed(2)} times the cheapest`,
-  ns: { min: times[0]!, median: times[times.length >>> 1]!, p99: times.at(-1)! },
-  perSecond: 1e9 / times[times.length >>> 1]!,
-  runs: times.length,
-});
+
+/** Rounds of all cases in turn; the figure of each is the median. */
+async function whole(): Promise<void> {
+  const ffi = openRig();
+  const rungs: readonly (readonly ['up' | 'down', Rung])[] = [
+    ['up', { name: 'recvmmsg, write' }],
+    ['up', { name: 'UDP_GRO, io_uring', gro: true, uring: true }],
+    ['down', { name: 'read, UDP_SEGMENT' }],
+  ];
+  for (const [direction, rung] of rungs) {
+    const costs = cases.map((): number[] => []);
+    let loss = 0;
+    for (let round = 0; round < (smoke ? 1 : 5); round++)
+      for (const [i, [sessions, tunnels]] of cases.entries()) {
+        const { ns, lost } = await wholeCost(
+          ffi,
+          direction,
+          { ...rung, random: { sessions, tunnels } },
+          64,
+          smoke ? 2 : 60,
+          'none',
+        );
+        costs[i]!.push(ns);
+        loss = Math.max(loss, lost);
+      }
+    const medians = costs.map((times) => [...times].sort((a, b) => a - b)[times.length >>> 1]!);
+    for (const [i, [sessions, tunnels]] of cases.entries())
+      report({
+        bench: 'scale',
+        case: `whole way ${direction} (${rung.name}), ${sessions} sessions in ${tunnels} tunnels, a random session each packet: ${(medians[i]! / medians[0]!).toFixed(2)} of ${cases[0]![0]} sessions`,
+        ns: {
+          min: Math.round(Math.min(...costs[i]!)),
+          median: Math.round(medians[i]!),
+          p99: Math.round(Math.max(...costs[i]!)),
+        },
+        perSecond: Math.round(1e9 / medians[i]!),
+        runs: costs[i]!.length,
+        loss,
+      });
+  }
+}
+function pure(): void {
+  const costs = cases.map(([sessions, tunnels]) => cost(sessions, tunnels));
+  tables(costs);
+}
+function tables(costs: readonly number[]): void {
+  const many = smoke ? 10_000 : 1_000_000;
+  const times: number[] = [];
+  let octets = 0;
+  for (let run = 0; run < (smoke ? 1 : 5); run++) {
+    const from = process.hrtime.bigint();
+    const { plan } = build(many, 65_535);
+    times.push(Number(process.hrtime.bigint() - from));
+    octets = plan.durableEnd / many;
+  }
+  times.sort((a, b) => a - b);
+  report({
+    bench: 'scale',
+    case: `tables for ${many} sessions made, ns in all; ${Math.round(octets)} octets of linear memory a session; the dearest packet ${(Math.max(...costs) / costs[0]!).toFixed(2)} times the cheapest`,
+    ns: { min: times[0]!, median: times[times.length >>> 1]!, p99: times.at(-1)! },
+    perSecond: 1e9 / times[times.length >>> 1]!,
+    runs: times.length,
+  });
+}

@@ -57,13 +57,16 @@ export class Lab {
   in(name: string, core: number): string[] {
     return ['ip', 'netns', 'exec', name, 'taskset', '-c', String(core)];
   }
-  /** Packets that have reached the core. */
+  /**
+   * Packets that have reached the core: what its IP layer took in without ECN, where a super-packet counts as many as it
+   * holds (the counters of the device do not).
+   */
   corePackets(): number {
-    return Number(
-      execFileSync('ip', ['netns', 'exec', this.core, 'cat', '/sys/class/net/eth0/statistics/rx_packets'], {
-        encoding: 'utf8',
-      }),
-    );
+    const lines = execFileSync('ip', ['netns', 'exec', this.core, 'cat', '/proc/net/netstat'], { encoding: 'utf8' })
+      .split('\n')
+      .filter((line) => line.startsWith('IpExt:'))
+      .map((line) => line.split(' '));
+    return Number(lines[1]![lines[0]!.indexOf('InNoECTPkts')]);
   }
   remove(): void {
     for (const name of [this.lac, this.lns, this.core]) ip('netns', 'del', name);

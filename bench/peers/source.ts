@@ -1,5 +1,5 @@
 // The far end: sends numbered UDP packets to clients' addresses, in turn, at a steady rate. Arguments: file of
-// addresses, octets of the IP packet, packets a second, seconds. Prints how many the kernel took.
+// addresses, octets of the IP packet (several with commas: in turn), packets a second, seconds. Prints how many the kernel took.
 
 import { readFileSync } from 'node:fs';
 import * as layout from '../../src/generated/layout.ts';
@@ -10,11 +10,11 @@ const addresses = readFileSync(process.argv[2]!, 'utf8')
   .split(' ')
   .map((word) => parseIpv4(word)!);
 const count = addresses.length;
-const [octets, rate, seconds] = process.argv.slice(3).map(Number) as [number, number, number];
+const sizes = process.argv[3]!.split(',').map((word) => Number(word) - 28);
+const [rate, seconds] = process.argv.slice(4).map(Number) as [number, number];
 const ffi = openFfi()!;
 const fd = ffi.socket(2, 2, 0);
 const BATCH = 64;
-const payload = octets - 28;
 const memory = new Uint8Array(BATCH * (layout.MMSGHDR_SIZE + 16 + 16 + 1536));
 const view = new DataView(memory.buffer);
 const base = Number(ffi.addressOf(memory));
@@ -31,13 +31,13 @@ for (let i = 0; i < BATCH; i++) {
   view.setBigUint64(message + 16, BigInt(base + vector), true);
   view.setBigUint64(message + 24, 1n, true);
   view.setBigUint64(vector, BigInt(base + data), true);
-  view.setBigUint64(vector + 8, BigInt(payload), true);
   view.setUint16(name, 2, true);
   view.setUint16(name + 2, 9);
   view.setUint32(data, layout.TRAFFIC_DOWN_MAGIC, true);
 }
 const sequences = new Uint32Array(count);
 let next = 0;
+let turn = 0;
 let sent = 0;
 const from = performance.now();
 const clock = new Int32Array(new SharedArrayBuffer(4));
@@ -48,7 +48,10 @@ while (performance.now() - from < seconds * 1000) {
     continue;
   }
   for (let i = 0; i < BATCH; i++) {
-    const { name, data } = at(i);
+    const { name, data, vector } = at(i);
+    const payload = sizes[turn]!;
+    turn = turn + 1 === sizes.length ? 0 : turn + 1;
+    view.setBigUint64(vector + 8, BigInt(payload), true);
     const sequence = sequences[next]!;
     sequences[next] = sequence + 1;
     view.setUint32(name + 4, addresses[next]!);
