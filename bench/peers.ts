@@ -17,7 +17,7 @@ const argument = (name: string, otherwise: number): number => {
   return at < 0 ? otherwise : Number(process.argv[at + 1]);
 };
 const runs = argument('runs', smoke ? 1 : 3);
-const seconds = argument('seconds', smoke ? 0.5 : 2);
+const seconds = argument('seconds', smoke ? 0.5 : 1.5);
 const rate = argument('rate', smoke ? 2000 : 60_000);
 /** Keeps the runs of the file that is there, and adds these. */
 const add = process.argv.includes('--add');
@@ -31,10 +31,14 @@ const SHAPES: readonly (readonly [tunnels: number, sessions: number])[] = smoke
       [1, 1],
       [100, 10],
     ];
-const setup = { tunnels: smoke ? 2 : 100, sessions: smoke ? 5 : 50 };
+/**
+ * No more calls in a tunnel than l2tpns leaves unacknowledged: it acknowledges an ICCN only with its next message, so that more of
+ * them wait a second for ours to be sent again.
+ */
+const setup = { tunnels: smoke ? 2 : 400, sessions: smoke ? 3 : 4 };
 const storm = {
-  tunnels: argument('storm-tunnels', smoke ? 2 : 180),
-  sessions: argument('storm-sessions', smoke ? 2 : 33),
+  tunnels: argument('storm-tunnels', smoke ? 2 : 240),
+  sessions: argument('storm-sessions', smoke ? 2 : 4),
 };
 const SIZES = smoke ? ['64', 'imix'] : ['64', '512', '1400', 'imix'];
 /** Simple IMIX, its largest packet such that nobody has to fragment it. */
@@ -74,15 +78,19 @@ async function measureUp(peer: Peer, shape: readonly [number, number], size: str
     '--traffic',
     String(rate),
   ];
-  const result = await dialled([...words(...shape), ...traffic, '--duration', String(seconds)], generator, (line) => {
-    if (line === 'traffic begins') {
-      cpu = -peer.cpuNs;
-      packets = -lab.corePackets();
-    } else if (line === 'traffic ends') {
-      cpu += peer.cpuNs;
-      packets += lab.corePackets();
-    }
-  });
+  const result = await dialled(
+    [...words(...shape), '--window', '64', ...traffic, '--duration', String(seconds)],
+    generator,
+    (line) => {
+      if (line === 'traffic begins') {
+        cpu = -peer.cpuNs;
+        packets = -lab.corePackets();
+      } else if (line === 'traffic ends') {
+        cpu += peer.cpuNs;
+        packets += lab.corePackets();
+      }
+    },
+  );
   const name = `up ${shape.join('x')} ${size}`;
   figures[`${name} ns`] = cpu / Math.max(1, packets);
   figures[`${name} loss %`] = Math.max(0, 100 - (packets * 100) / Math.max(1, complete(result, peer).traffic!.sent));
@@ -98,7 +106,7 @@ async function measureDown(
   let sent = 0;
   const sizes = size === 'imix' ? IMIX.source : size;
   const result = await dialled(
-    [...words(...shape), '--receive', '--duration', String(seconds + 2)],
+    [...words(...shape), '--window', '64', '--receive', '--duration', String(seconds + 2)],
     generator,
     (line) => {
       if (line.startsWith('addresses ')) writeFileSync(file, line.slice(10));
@@ -129,7 +137,7 @@ async function measureSetup(peer: Peer, figures: Figures): Promise<void> {
   let idleCpu = 0;
   let memory = 0;
   const result = await dialled(
-    [...words(setup.tunnels, setup.sessions), '--receive', '--duration', smoke ? '0.3' : '5'],
+    [...words(setup.tunnels, setup.sessions), '--receive', '--duration', smoke ? '0.3' : '4'],
     generator,
     (line) => {
       if (line === 'traffic begins') {
@@ -151,7 +159,10 @@ async function measureTrips(capacity: number, figures: Figures): Promise<void> {
   for (const load of LOADS) {
     const offered = Math.round((capacity * load) / 100);
     const echo = ['--echo', 'icmp', '--target', CORE, '--burst', '1', '--traffic', String(offered)];
-    const { traffic } = await dialled([...words(...shape!), ...echo, '--duration', String(seconds)], generator);
+    const { traffic } = await dialled(
+      [...words(...shape!), '--window', '64', ...echo, '--duration', String(seconds)],
+      generator,
+    );
     figures[`round trip us, ${load} % p50`] = traffic!.rttUs.p50 ?? Number.NaN;
     figures[`round trip us, ${load} % p99`] = traffic!.rttUs.p99 ?? Number.NaN;
     figures[`round trip loss %, ${load} %`] = traffic!.lossPart * 100;
@@ -292,7 +303,7 @@ if (!smoke) {
         `| ${name} | ${cell(ours)} | ${cell(theirs)} | ${name.includes('%') ? '' : (ratio ?? '')} | ${target === undefined ? '' : `≥ ${target}`} |`,
     ),
     '',
-    `Up and down: "ns" is the CPU time that the scheduler counted for all threads of the server, for each packet delivered; ${rate} packets/s offered in tunnels x sessions, each session in turn, so that no two packets of one session come in a row (but in 1x1), one UDP port a tunnel. Server on core 0; generator, far end and RADIUS answerer on core 1; three network namespaces, veth; CHAP; we with local users, l2tpns with an immediate RADIUS answer, since it has none. Socket buffers: l2tpns ${SOCKET_BUFFER >> 20} MiB (\`net.core.rmem_default\` while it starts), we 16 MiB; TUN queue of l2tpns 2,000 packets; a fresh server for each part, since l2tpns has 500 tunnels and those that closed count for a while. imix: 7 packets of 64, 4 of 576, 1 of 1400 octets. Set-up: ${setup.tunnels} tunnels x ${setup.sessions} sessions. Round trips: ICMP echo of the core host through ${SHAPES[1]!.join('x')} sessions at so much of what l2tpns carries there and back on its core by the figures above; both are offered the same. Storm: ${storm.tunnels} tunnels x ${storm.sessions} sessions silent for 1 s without StopCCN, then all dial at once; a failed call is dialled again after 1 s. Bulk TCP stands under iperf3.`,
+    `Up and down: "ns" is the CPU time that the scheduler counted for all threads of the server, for each packet delivered; ${rate} packets/s offered in tunnels x sessions, each session in turn, so that no two packets of one session come in a row (but in 1x1), one UDP port a tunnel. Server on core 0; generator, far end and RADIUS answerer on core 1; three network namespaces, veth; CHAP; we with local users, l2tpns with an immediate RADIUS answer, since it has none. Socket buffers: l2tpns ${SOCKET_BUFFER >> 20} MiB (\`net.core.rmem_default\` while it starts), we 16 MiB; TUN queue of l2tpns 2,000 packets; a fresh server for each part, since l2tpns has 500 tunnels and those that closed count for a while. imix: 7 packets of 64, 4 of 576, 1 of 1400 octets. Set-up: ${setup.tunnels} tunnels x ${setup.sessions} sessions; with more in a tunnel l2tpns stalls, since it acknowledges an ICCN only with its next message, and the wall rate is that of retransmissions. Round trips: ICMP echo of the core host through ${SHAPES[1]!.join('x')} sessions at so much of what l2tpns carries there and back on its core by the figures above; both are offered the same. Storm: ${storm.tunnels} tunnels x ${storm.sessions} sessions silent for 1 s without StopCCN, then all dial at once; a failed call is dialled again after 1 s. Bulk TCP stands under iperf3.`,
     '',
     '![charts](performance-peers.svg)',
   ];

@@ -131,15 +131,15 @@ export async function startL2tpns(lab: Lab): Promise<Peer> {
     const child = spawn(words[0]!, words.slice(1), { stdio: ['ignore', 'pipe', 'ignore'] });
     return child;
   };
+  const setting = '/proc/sys/net/core/rmem_default';
+  const before = readFileSync(setting, 'utf8');
+  writeFileSync(setting, String(SOCKET_BUFFER));
   // The answer comes from the generator's core, so that the server has its own for itself.
   const radius = spawned([
     ...[...lab.in(lab.lns, 1), process.execPath, fileURLToPath(new URL('radius.ts', import.meta.url))],
     ...[String(RADIUS_PORT), 'radius'],
   ]);
   await new Promise((resolve) => radius.stdout!.once('data', resolve));
-  const setting = '/proc/sys/net/core/rmem_default';
-  const before = readFileSync(setting, 'utf8');
-  writeFileSync(setting, String(SOCKET_BUFFER));
   const child = spawned([
     ...lab.in(lab.lns, 0),
     ...['unshare', '-m', 'sh', '-c', `mount --bind ${etc} /etc/l2tpns && exec l2tpns`],

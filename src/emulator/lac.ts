@@ -13,6 +13,7 @@ import { DatagramSender, openDgram, openUdpSocket } from '../io/udp.ts';
 import { TunnelIdPool } from '../server/ids.ts';
 import { Plane, type ShardCounters } from '../server/plane.ts';
 import { decodeSockaddr, encodeSockaddr, type PeerAddress, parseIpv4 } from '../wire/address.ts';
+import { ICCN } from '../wire/avp.ts';
 import { SystemRandom } from '../wire/random.ts';
 import { EmulatedCall, EmulatedTunnel } from './call.ts';
 import { Clients } from './clients.ts';
@@ -33,6 +34,8 @@ const CURVE_MS = 25;
 const CURVE_MOST = 4096;
 /** Tunnel IDs of a life that ended in silence are kept from the next one while so many are free. */
 const IDS_KEPT = 65535;
+/** A header of 12 octets, and the Message Type AVP. */
+const ICCN_OCTETS_MIN = 20;
 
 /** Plays LACs and their PPP clients against any LNS: the same control plane, PPP and packet path in their other role. */
 export class Lac {
@@ -68,6 +71,8 @@ export class Lac {
   readonly #pacer: Pacer;
   #pacing: NodeJS.Timeout | null = null;
   #sampling: NodeJS.Timeout | null = null;
+  /** Calls whose ICCN waits for the window: session ID by tunnel and peer's session ID. */
+  readonly #beforeIccn = new Map<number, number>();
   #flushScheduled = false;
   #planned = 0;
   #opening = 0;
@@ -433,13 +438,18 @@ export class Lac {
 
   #perform(out: readonly ControlAction[]): void {
     // The row is there before the ICCN goes out: the LNS's first PPP frame comes back to another thread within 0.1 ms.
-    for (const action of out) if (action.do === 'tell' && action.event === 'call-open') this.#addRow(action);
+    for (const action of out) {
+      if (action.do !== 'tell' || action.event !== 'call-open') continue;
+      this.#addRow(action);
+      this.#beforeIccn.set(action.tunnelId * 65536 + action.peerSessionId, action.sessionId);
+    }
     for (const action of out) {
       if (action.do === 'transmit') {
         // A tunnel that has closed goes on acknowledging, by its own port.
         const group = this.#groupOf.get(action.tunnelId) ?? this.#openingGroup;
         if (this.#impairment === null) this.#transmit(group, action.octets, action.to);
         else this.#impairment.pass(performance.now(), () => this.#transmit(group, action.octets, action.to));
+        if (this.#beforeIccn.size > 0) this.#iccnSent(action.tunnelId, action.octets);
         continue;
       }
       switch (action.event) {
@@ -448,9 +458,6 @@ export class Lac {
           break;
         case 'tunnel-closed':
           this.#tunnelClosed(action.tunnelId, action.opened, action.cause);
-          break;
-        case 'call-open':
-          this.#callOpen(action.tunnelId, action.sessionId);
           break;
         case 'call-closed':
           this.#callClosed(action.tunnelId, action.sessionId, action.cause);
@@ -510,6 +517,18 @@ export class Lac {
       sequencing: tunnel.profile.sequencing,
     });
     if (call.row !== 0) this.#clients.add(call);
+  }
+  /**
+   * The client speaks once the ICCN has gone out: an LNS drops what comes for a call that is not connected yet, and the ICCN may
+   * have to wait for the window (RFC 2661 section 5.8).
+   */
+  #iccnSent(tunnelId: number, octets: Uint8Array): void {
+    if (octets.length < ICCN_OCTETS_MIN || octets[18] !== 0 || octets[19] !== ICCN) return;
+    const key = tunnelId * 65536 + octets[6]! * 256 + octets[7]!;
+    const sessionId = this.#beforeIccn.get(key);
+    if (sessionId === undefined) return;
+    this.#beforeIccn.delete(key);
+    this.#callOpen(tunnelId, sessionId);
   }
   #callOpen(tunnelId: number, sessionId: number): void {
     const call = this.#tunnels.get(tunnelId)?.calls.get(sessionId);
