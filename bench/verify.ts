@@ -29,7 +29,7 @@ const argument = (name: string, otherwise: number): number => {
 const packets = argument('packets', smoke ? 6000 : 10_000_000);
 const only = argument('rung', 0);
 const tcpOctets = smoke ? 4 << 20 : 512 << 20;
-const portableRate = smoke ? 2000 : 40_000;
+const portableRate = smoke ? 2000 : 25_000;
 /** Fits Ethernet with all headers of L2TP and PPP. */
 const MRU = 1460;
 const SESSIONS = 4;
