@@ -53,6 +53,7 @@ import type {
   Refusal,
   TunnelInfo,
   TunnelPolicy,
+  TunnelStanding,
 } from './types.ts';
 
 /** Recommended time of a full retransmission cycle (RFC 2661 section 5.7): a closed tunnel answers for so long. */
@@ -218,6 +219,14 @@ export class ControlEndpoint {
     this.#receiveFor(tunnel, octets, headerOctets, messageOctets, header.sessionId, header.ns!, header.nr!, now, out);
   }
 
+  /** What `source` is to a tunnel. A closed one that was open answers for itself, and counts as open. */
+  standing(tunnelId: number, source: PeerAddress): TunnelStanding {
+    const tunnel = this.#tunnels.get(tunnelId);
+    if (tunnel === undefined || source.port !== tunnel.peer.port || source.address !== tunnel.peer.address)
+      return 'none';
+    return tunnel.opened ? 'open' : 'setting-up';
+  }
+
   #receiveFor(
     tunnel: Tunnel,
     octets: Uint8Array,
@@ -324,8 +333,10 @@ export class ControlEndpoint {
         vendorName: textOf(values.get(AVP.vendorName)),
         source,
       }) ?? { refuse: true, resultCode: 4, errorCode: 0, message: 'no tunnels are accepted here' };
-      if ('refuse' in verdict) refusal = verdict;
-      else {
+      if ('refuse' in verdict) {
+        if (verdict.stateless === true) return this.#refuseStateless(verdict, peerTunnelId, source, out);
+        refusal = verdict;
+      } else {
         policy = verdict;
         if (values.has(AVP.challenge) && policy.secret === null)
           refusal = { resultCode: 4, errorCode: 0, message: 'challenged without a shared secret' };
@@ -932,9 +943,13 @@ export class ControlEndpoint {
   closeAll(fault: Fault, now: number, out: ControlAction[]): void {
     for (const tunnel of [...this.#tunnels.values()]) this.closeTunnel(tunnel.localId, fault, now, out);
   }
-  /** Has every StopCCN been acknowledged? */
-  get settled(): boolean {
-    for (const tunnel of this.#tunnels.values()) if (tunnel.transport.unacknowledged > 0) return false;
+  /**
+   * Has every StopCCN been acknowledged?
+   * @param opened of tunnels that were open: of the others anybody may have made thousands, and nobody answers
+   */
+  settled(opened = false): boolean {
+    for (const tunnel of this.#tunnels.values())
+      if (tunnel.transport.unacknowledged > 0 && (tunnel.opened || !opened)) return false;
     return true;
   }
   /** LNS: tells the LAC the negotiated ACCMs (section 6.14). */

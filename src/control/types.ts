@@ -39,7 +39,11 @@ export interface Refusal {
   readonly resultCode: number;
   readonly errorCode: number;
   readonly message: string;
+  /** Nothing of it is kept; a repeated SCCRQ is refused anew. */
+  readonly stateless?: boolean;
 }
+/** What the sender of a message is to the tunnel that it names: its peer, once open and before; anybody. */
+export type TunnelStanding = 'open' | 'setting-up' | 'none';
 
 /** Why a tunnel or session ended. */
 export interface Cause {

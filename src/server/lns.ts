@@ -92,8 +92,9 @@ const HALF_OPEN_PER_SOURCE_MAX = 2048;
 const MTU = 1500;
 const FIRMWARE_REVISION = 0x0100;
 const VENDOR_NAME = 'wasm-lns';
-/** StopCCNs not acknowledged after this long are given up at the end. */
+/** StopCCNs not acknowledged after this long are given up at the end; those of tunnels that never opened, sooner. */
 const SHUTDOWN_MS = 3000;
+const SHUTDOWN_HALF_OPEN_MS = 300;
 
 /** Sessions that the tables are made for. */
 const SESSIONS_MAX = 262_143;
@@ -181,6 +182,7 @@ export class Lns {
       ffi: this.#ffi,
       gateways: this.#gateways,
       log: this.logging.log,
+      standing: (gateway, tunnelId, source) => gateway.endpoint.standing(tunnelId, source),
       receive: (gateway, octets, source) => this.#guarded(() => this.#control(gateway, octets, source)),
       data: (gateway, octets, source) => this.#gateways.deal(gateway, octets, source),
       settle: () => this.#flush(),
@@ -386,7 +388,15 @@ export class Lns {
   }
   #authorize({ config, serving }: Gateway, request: TunnelRequest): TunnelPolicy | Refusal {
     const { hostName } = request;
-    if (!serving) return { refuse: true, resultCode: 6, errorCode: 0, message: 'no tunnel group is here any more' };
+    // Without state: strangers could keep the gateway from ever being done.
+    if (!serving)
+      return {
+        refuse: true,
+        resultCode: 6,
+        errorCode: 0,
+        message: 'no tunnel group is here any more',
+        stateless: true,
+      };
     if (this.services.picOf(config.serviceInterface) === null)
       return { refuse: true, resultCode: 2, errorCode: 4, message: 'no services PIC is online' };
     const client = config.tunnelProfile.clients.get(hostName) ?? config.tunnelProfile.clients.get('*');
@@ -490,7 +500,8 @@ export class Lns {
   }
 
   #control(gateway: Gateway, octets: Uint8Array, source: PeerAddress): void {
-    if (this.#stopping && gateway.socket === null) return;
+    // It was closed while this waited: what its endpoint began now, nobody would end.
+    if (gateway.socket === null) return;
     const tunnelId = octets.length >= 6 ? (octets[4]! << 8) | octets[5]! : 0;
     if (this.#traces?.active) this.#traces.control(true, gateway, octets, source, tunnelId);
     const out: ControlAction[] = [];
@@ -842,13 +853,16 @@ export class Lns {
     if (this.#stopping) return;
     this.#stopping = true;
     await this.#changes.stop();
-    const deadline = this.#now() + SHUTDOWN_MS;
+    const from = this.#now();
     for (const gateway of this.#gateways)
       this.#close(gateway, (out) =>
         gateway.endpoint.shutdown({ resultCode: 6, errorCode: 0, message: 'shutting down' }, this.#now(), out),
       );
-    while (this.#now() < deadline && [...this.#gateways].some((gateway) => !gateway.endpoint.settled))
+    for (let waited = 0; waited < SHUTDOWN_MS; waited = this.#now() - from) {
+      const openedOnly = waited >= SHUTDOWN_HALF_OPEN_MS;
+      if ([...this.#gateways].every(({ endpoint }) => endpoint.settled(openedOnly))) break;
       await new Promise((resolve) => setTimeout(resolve, 10));
+    }
     await new Promise((resolve) => setImmediate(resolve));
     await this.aaa.close(SHUTDOWN_MS);
     await this.#release();

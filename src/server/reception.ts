@@ -1,16 +1,18 @@
+import type { TunnelStanding } from '../control/types.ts';
 import { ControlReader } from '../io/control-reader.ts';
 import type { Ffi } from '../io/ffi.ts';
 import type { PeerAddress } from '../wire/address.ts';
 import type { Gateway } from './call.ts';
-import { Inbox } from './inbox.ts';
+import { Inbox, tunnelIdOf } from './inbox.ts';
 import type { Log } from './log.ts';
 
 /** Longest work on control messages in one turn of the main thread: all else waits as long. */
 const TURN_MS = 4;
 /** Messages after which the clock is looked at. */
 const CLOCK_EVERY = 8;
-/** Datagrams read from one socket in a turn. */
-const READ_MAX = 4096;
+/** Longest reading of the sockets in a turn, and datagrams read from one before it is another's. */
+const READ_MS = 6;
+const READ_MAX = 256;
 /** Full inboxes are told once in this time. */
 const TELL_MS = 10_000;
 
@@ -19,6 +21,8 @@ export interface ReceptionOptions {
   readonly ffi: Ffi | null;
   readonly gateways: Iterable<Gateway>;
   readonly log: Log;
+  /** What the sender is to the tunnel. */
+  standing(gateway: Gateway, tunnelId: number, source: PeerAddress): TunnelStanding;
   /** Works on one message. Never throws. */
   receive(gateway: Gateway, octets: Uint8Array, source: PeerAddress): void;
   /** A datagram that the control socket got with a run of data messages. */
@@ -29,7 +33,7 @@ export interface ReceptionOptions {
 
 /**
  * Takes control messages in, from sockets and rings, and works on them in the order of the inbox, a few milliseconds a
- * turn. Sockets are emptied first in each turn, so that what is urgent is found behind whatever came before it.
+ * turn. Sockets are read first in each turn, until they are empty or some milliseconds have gone, so that what is urgent is found behind whatever came before it.
  */
 export class Reception {
   readonly #options: ReceptionOptions;
@@ -57,7 +61,13 @@ export class Reception {
 
   #put(gateway: Gateway, octets: Uint8Array, source: PeerAddress): void {
     if (octets.length >= 6 && (octets[0]! & 0x80) === 0) this.#options.data(gateway, octets, source);
-    else if (!this.inbox.put(gateway, octets, source)) this.#full();
+    else {
+      const tunnelId = tunnelIdOf(octets);
+      const standing = tunnelId === 0 ? 'none' : this.#options.standing(gateway, tunnelId, source);
+      // Of no tunnel there is: it comes to nothing, and takes nobody's place until then.
+      if (tunnelId !== 0 && standing === 'none') this.#options.receive(gateway, octets, source);
+      else if (!this.inbox.put(gateway, octets, source, standing)) this.#full();
+    }
     this.#schedule();
   }
   #full(): void {
@@ -92,8 +102,15 @@ export class Reception {
     const reader = this.#reader;
     if (reader === null || !(this.#reading || this.inbox.size > 0)) return;
     this.#reading = false;
-    for (const gateway of this.#options.gateways)
-      if (gateway.fd >= 0 && gateway.socket !== null)
-        reader.read(gateway.fd, READ_MAX, (octets, source) => this.#put(gateway, octets, source));
+    const end = performance.now() + READ_MS;
+    for (let more = true; more; ) {
+      more = false;
+      for (const gateway of this.#options.gateways)
+        if (gateway.fd >= 0 && gateway.socket !== null)
+          more =
+            reader.read(gateway.fd, READ_MAX, (octets, source) => this.#put(gateway, octets, source)) === READ_MAX ||
+            more;
+      if (performance.now() >= end) break;
+    }
   }
 }

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import type { TunnelStanding } from '../../src/control/types.ts';
 import { ControlReader } from '../../src/io/control-reader.ts';
 import { openFfi } from '../../src/io/ffi.ts';
 import { openUdpSocket } from '../../src/io/udp.ts';
@@ -30,13 +31,15 @@ function message(type: number, tunnel: number, mark = 0): Uint8Array {
 }
 const markOf = (octets: Uint8Array): number => (octets[6]! << 8) | octets[7]!;
 const typeOf = (octets: Uint8Array): number => (octets.length < 20 ? 0 : (octets[18]! << 8) | octets[19]!);
+const standingOf = (type: number, tunnel: number): TunnelStanding =>
+  tunnel === 0 ? 'none' : type === SCCCN ? 'setting-up' : 'open';
 const drained = (inbox: Inbox<number>): Uint8Array[] => {
   const all: Uint8Array[] = [];
   for (let next = inbox.take(); next !== null; next = inbox.take()) all.push(next.octets);
   return all;
 };
 
-test('what keeps and ends tunnels goes first, then what completes a set-up, then what begins one', () => {
+test('what keeps and ends tunnels goes first, then what completes a set-up, then calls, then what anybody may send', () => {
   const inbox = new Inbox<number>();
   for (const [type, tunnel] of [
     [SCCRQ, 0],
@@ -48,9 +51,9 @@ test('what keeps and ends tunnels goes first, then what completes a set-up, then
     [CDN, 6],
     [0, 1],
   ] as const)
-    inbox.put(0, message(type, tunnel), peer);
-  inbox.put(0, new Uint8Array([0xc8, 2]), peer);
-  assert.deepEqual(drained(inbox).map(typeOf), [HELLO, STOPCCN, CDN, 0, SCCCN, ICCN, SCCRQ, ICRQ, 0]);
+    inbox.put(0, message(type, tunnel), peer, standingOf(type, tunnel));
+  inbox.put(0, new Uint8Array([0xc8, 2]), peer, 'none');
+  assert.deepEqual(drained(inbox).map(typeOf), [HELLO, STOPCCN, CDN, 0, SCCCN, ICCN, ICRQ, SCCRQ, 0]);
   assert.equal(inbox.counters.overtook, 4);
 });
 
@@ -68,7 +71,7 @@ test('of one tunnel nothing with an Ns overtakes anything', () => {
         const inbox = new Inbox<number>();
         const taken: Uint8Array[] = [];
         for (const [mark, [type, tunnel, take]] of script.entries()) {
-          inbox.put(0, message(type, tunnel, mark), peer);
+          inbox.put(0, message(type, tunnel, mark), peer, standingOf(type, tunnel));
           const next = take ? inbox.take() : null;
           if (next !== null) taken.push(next.octets);
         }
@@ -88,18 +91,46 @@ test('of one tunnel nothing with an Ns overtakes anything', () => {
 
 test('a full inbox turns away beginnings first and ends last, each counted', () => {
   const inbox = new Inbox<number>({ messages: 8, octets: 1 << 20 });
-  const put = (type: number, tunnel: number): boolean => inbox.put(0, message(type, tunnel), peer);
+  const put = (type: number, tunnel: number): boolean =>
+    inbox.put(0, message(type, tunnel), peer, standingOf(type, tunnel));
   for (let n = 0; n < 8; n++) assert.ok(put(SCCRQ, 0));
   assert.equal(put(SCCRQ, 0), false);
-  assert.ok(put(ICCN, 1) && put(ICCN, 2));
+  assert.ok(put(ICRQ, 1));
+  assert.equal(put(ICRQ, 7), false);
+  assert.ok(put(ICCN, 2));
   assert.equal(put(ICCN, 3), false);
   assert.ok(put(HELLO, 4) && put(STOPCCN, 5));
   assert.equal(put(HELLO, 6), false);
-  assert.deepEqual([inbox.counters.dropped, inbox.size], [3, 12]);
+  assert.deepEqual([inbox.counters.dropped, inbox.size], [4, 12]);
   const small = new Inbox<number>({ messages: 1000, octets: 100 });
   let octets = 0;
-  while (small.put(0, message(ICRQ, 1), peer)) octets += 20;
+  while (small.put(0, message(SCCRQ, 0), peer, 'none')) octets += 20;
   assert.equal(octets, 100);
+});
+
+test('one tunnel fills an eighth of the inbox and no more, in messages and in octets; before it is open 64 messages', () => {
+  for (const [limits, standing, most] of [
+    [{ messages: 800, octets: 1 << 20 }, 'open', 100],
+    [{ messages: 8000, octets: 8000 }, 'open', 50],
+    [{ messages: 8000, octets: 1 << 20 }, 'setting-up', 64],
+  ] as const) {
+    const inbox = new Inbox<number>(limits);
+    let taken = 0;
+    while (inbox.put(0, message(HELLO, 1), peer, standing)) taken++;
+    assert.equal(taken, most);
+    assert.ok(inbox.put(0, message(HELLO, 2), peer, standing));
+    assert.equal(drained(inbox).length, most + 1);
+    assert.ok(inbox.put(0, message(HELLO, 1), peer, standing));
+  }
+});
+
+test('who is not the peer of an open tunnel gets in front of nobody, and moves no tunnel', () => {
+  const inbox = new Inbox<number>();
+  for (const type of [0, HELLO, STOPCCN, SCCRQ]) inbox.put(0, message(type, 1, 1), peer, 'none');
+  inbox.put(0, message(HELLO, 2, 1), peer, 'setting-up');
+  inbox.put(0, message(ICRQ, 3, 2), peer, 'open');
+  inbox.put(0, message(HELLO, 1, 3), peer, 'open');
+  assert.deepEqual(drained(inbox).map(markOf), [3, 1, 2, 1, 1, 1, 1]);
 });
 
 test('sockets are emptied before the first message of a turn is worked on: a HELLO behind a thousand calls comes first', async (t) => {
@@ -120,6 +151,7 @@ test('sockets are emptied before the first message of a turn is worked on: a HEL
       ffi,
       gateways: [gateway],
       log: () => undefined,
+      standing: () => 'open',
       receive: (_gateway, octets, source) => {
         assert.equal(source.address, '127.0.0.1');
         order.push(typeOf(octets));
@@ -190,4 +222,33 @@ test('established tunnels are kept through a storm of set-ups by others', async 
   assert.equal((await storm.settled(60_000)).sessionsUp, 2000);
   assert.equal(quiet.status.sessionsUp, 20);
   assert.deepEqual([pair.lns.tunnels.size, pair.lns.reception.inbox.counters.dropped], [220, 0]);
+});
+
+/** A reception without sockets that tells what it works on. */
+function recorded(standing: TunnelStanding) {
+  const got: number[] = [];
+  let settled: () => void = () => undefined;
+  const turn = new Promise<void>((resolve) => {
+    settled = resolve;
+  });
+  const reception = new Reception({
+    ffi: null,
+    gateways: [],
+    log: () => undefined,
+    standing: () => standing,
+    receive: (_gateway, octets) => got.push(typeOf(octets)),
+    data: () => assert.fail('no data was sent'),
+    settle: settled,
+  });
+  return { reception, got, turn };
+}
+
+test("a message of a tunnel that is not there, or not the sender's, takes no room", async () => {
+  const { reception, got, turn } = recorded('none');
+  for (let n = 0; n < 100; n++) reception.arrived({} as never, message(HELLO, 1 + n), peer);
+  assert.deepEqual([got.length, reception.inbox.size], [100, 0]);
+  reception.arrived({} as never, message(SCCRQ, 0), peer);
+  assert.deepEqual([got.length, reception.inbox.size], [100, 1]);
+  await turn;
+  assert.equal(got.length, 101);
 });
