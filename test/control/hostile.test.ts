@@ -309,6 +309,27 @@ test('nobody is let in while the server shuts down', () => {
   assert.equal(at.lns.tunnelCount, before);
 });
 
+test('a shutdown waits for the answers of tunnels that were open, not of those that anybody has begun', () => {
+  const at = world();
+  const honest = open(at, HONEST, 1);
+  for (let n = 1; n <= 3; n++) send(at, sccrq(n), BAD, 0, 0);
+  assert.deepEqual(
+    [HONEST, BAD].map((from) => at.lns.standing(honest, from)),
+    ['open', 'none'],
+  );
+  const out: ControlAction[] = [];
+  at.lns.shutdown({ resultCode: 6, errorCode: 0, message: 'bye' }, at.now, out);
+  assert.deepEqual([at.lns.settled(true), at.lns.settled()], [false, false]);
+  send(at, stopccn(honest, 1), HONEST, 2, 2);
+  assert.deepEqual([at.lns.settled(true), at.lns.settled()], [true, false]);
+});
+
+test('a refusal without state leaves nothing, however often it is asked for', () => {
+  const at = world(() => ({ refuse: true, resultCode: 6, errorCode: 0, message: 'gone', stateless: true }) as never);
+  for (let n = 1; n <= 50; n++) assert.deepEqual(sentTypes(send(at, sccrq(1 + (n % 5)), BAD, 0, 0)), ['StopCCN']);
+  assert.equal(at.lns.tunnelCount, 0);
+});
+
 test('4.4.3: a tie breaker beats none; where neither has one there are two tunnels', () => {
   for (const [ours, theirs, expected] of [
     [true, false, { sent: [], tunnels: 1, closed: false }],

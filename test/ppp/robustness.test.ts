@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import fc from 'fast-check';
 import { BundleNetwork } from '../../src/ppp/bundle.ts';
 import { PppSession } from '../../src/ppp/session.ts';
-import { type PppAction, type PppOptions, RESTART_MS } from '../../src/ppp/types.ts';
+import { type AuthMethod, type PppAction, type PppOptions, RESTART_MS } from '../../src/ppp/types.ts';
 import { NO_ENDPOINT } from '../../src/wire/lcp.ts';
 import { SeededRandom } from '../../src/wire/random.ts';
 import { ASSIGNMENT, hex, octets } from './support.ts';
@@ -149,6 +150,43 @@ test('RFC 1661 section 5.7: a peer that agreed to CHAP and then rejects it is no
   assert.match(peer.send('c0210805000ac22301010004').at(-1)!, /^c02105/);
   peer.end();
   assert.equal(peer.events.at(-1), 'finished authentication-refused');
+});
+
+test('a client chooses another method by Configure-Nak only among those that are configured, and none twice', () => {
+  const VALUES: Record<AuthMethod, string> = { pap: 'c023', 'chap-md5': 'c22305', 'mschap-v2': 'c22381' };
+  const METHODS = Object.keys(VALUES) as AuthMethod[];
+  /** What the server demands in its last Configure-Request; null: nothing. */
+  const demanded = (request: string): AuthMethod | null => {
+    const packet = octets(request).subarray(6);
+    for (let at = 0; at + 2 <= packet.length; at += packet[at + 1]!)
+      if (packet[at] === 3)
+        return METHODS.find((method) => VALUES[method] === hex(packet.subarray(at + 2, at + packet[at + 1]!))) ?? null;
+    return null;
+  };
+  fc.assert(
+    fc.property(
+      fc.shuffledSubarray(METHODS, { minLength: 1 }),
+      fc.array(fc.constantFrom(...METHODS), { minLength: 4, maxLength: 4 }),
+      (authentication, proposals) => {
+        const peer = new Peer({ authentication });
+        const seen: AuthMethod[] = [];
+        for (const proposal of proposals) {
+          const method = demanded(peer.request());
+          if (peer.s.phase !== 'establish') break;
+          assert.ok(method !== null && authentication.includes(method) && !seen.includes(method), String(method));
+          const left = authentication.slice(authentication.indexOf(method) + 1);
+          seen.push(method);
+          const value = VALUES[proposal];
+          const size = 2 + value.length / 2;
+          const id = peer.request().slice(6, 8);
+          peer.send(`c02103${id}00${(4 + size).toString(16).padStart(2, '0')}030${size}${value}`);
+          if (left.includes(proposal)) assert.equal(demanded(peer.request()), proposal);
+        }
+        assert.ok(!peer.events.includes('authenticated'));
+        if (proposals.length > authentication.length) assert.equal(peer.s.phase, 'terminate');
+      },
+    ),
+  );
 });
 
 test('RFC 1661 section 3.4: after a Configure-Request in Opened all begins again, also what was refused before', () => {
