@@ -29,8 +29,10 @@ export interface InboxLimits {
   readonly messages: number;
   /** Octets of them, likewise. */
   readonly octets: number;
+  /** Strangers' messages: more half-open tunnels there cannot be, and thousands of small buffers cost the collector time. */
+  readonly strangers: number;
 }
-export const INBOX: InboxLimits = { messages: 65_536, octets: 32 << 20 };
+export const INBOX: InboxLimits = { messages: 65_536, octets: 32 << 20, strangers: 8192 };
 
 /** What of a tunnel waits: in all lanes, and in those behind the first, whose last is `lane`. */
 interface Held {
@@ -83,8 +85,8 @@ export class Inbox<G> {
   #octets = 0;
   readonly counters = { dropped: 0, overtook: 0, mostWaiting: 0 };
 
-  constructor(limits: InboxLimits = INBOX) {
-    this.#limits = limits;
+  constructor(limits: Partial<InboxLimits> = INBOX) {
+    this.#limits = { ...INBOX, ...limits };
   }
   get size(): number {
     return this.#size;
@@ -125,7 +127,8 @@ export class Inbox<G> {
     return true;
   }
   #hasRoom(lane: number, octets: number, held: Held | null): boolean {
-    const { messages: most, octets: mostOctets } = this.#limits;
+    const { messages: most, octets: mostOctets, strangers } = this.#limits;
+    if (lane === STRANGE && this.#lanes[STRANGE]!.size >= strangers) return false;
     if (this.#size >= most * ROOM[lane]! || this.#octets + octets > mostOctets * ROOM[lane]!) return false;
     if (held === null) return true;
     return held.messages < most * ROOM_OF_TUNNEL && held.octets + octets <= mostOctets * ROOM_OF_TUNNEL;

@@ -124,6 +124,13 @@ test('one tunnel fills an eighth of the inbox and no more, in messages and in oc
   }
 });
 
+test('strangers have room of their own: a flood of theirs leaves that of the others free', () => {
+  const inbox = new Inbox<number>({ messages: 1000, strangers: 10 });
+  for (let n = 0; n < 100; n++) inbox.put(0, message(SCCRQ, 0), peer, 'none');
+  assert.deepEqual([inbox.size, inbox.counters.dropped], [10, 90]);
+  assert.ok(inbox.put(0, message(ICRQ, 1), peer, 'open'));
+});
+
 test('who is not the peer of an open tunnel gets in front of nobody, and moves no tunnel', () => {
   const inbox = new Inbox<number>();
   for (const type of [0, HELLO, STOPCCN, SCCRQ]) inbox.put(0, message(type, 1, 1), peer, 'none');
