@@ -1,5 +1,5 @@
 import { Deadlines, type Timed } from '../control/deadlines.ts';
-import { type Attribute, AttributeList } from '../radius/packet.ts';
+import { type Attribute, AttributeList, PACKET_MAX } from '../radius/packet.ts';
 import type { RadiusAnswer, RadiusRequest } from '../radius/types.ts';
 import type { Log } from '../server/log.ts';
 import { formatIpv4 } from '../wire/address.ts';
@@ -21,6 +21,8 @@ const REPLAY_WINDOW = 32;
 const REPLAY_PAUSE_MS = 10_000;
 /** The first Interim-Update comes up to this part earlier, so that those of a storm of logins part. */
 const INTERIM_SPREAD = 0.1;
+/** Attributes of a session that a record has room for; the rest is for its header, its status and its times. */
+const RECORD_OCTETS = PACKET_MAX - 128;
 /** Attribute 41. */
 const ACCT_DELAY_TIME = 41;
 
@@ -51,8 +53,8 @@ export interface AccountedSession {
 export interface AccountingOptions {
   readonly servers: ProfileRadius;
   readonly nasIdentifier: () => string;
-  /** Our address in Accounting-On and -Off. */
-  readonly nasAddress: string;
+  /** The addresses that a profile's sessions have in their records, and so Accounting-On and -Off. */
+  nasAddresses(profile: string): Iterable<string>;
   readonly log: Log;
   /** Where records are kept that no server takes; null: in memory. */
   readonly directory: string | null;
@@ -136,13 +138,13 @@ export class Accounting {
   }
   /** The NAS has started, or is about to stop (RFC 2866 section 5.1): all its sessions are gone. */
   announce(status: 'on' | 'off', profiles: Iterable<string>): void {
-    for (const profile of profiles) {
-      const list = new AttributeList();
-      const { nasAddress } = this.#options;
-      list.add(nasAddress.includes(':') ? 'NAS-IPv6-Address' : 'NAS-IP-Address', nasAddress);
-      list.addText('NAS-Identifier', this.#options.nasIdentifier());
-      this.#send(this.#record(profile, status === 'on' ? ACCT_ON : ACCT_OFF, '', '', list, 'nas'));
-    }
+    for (const profile of profiles)
+      for (const nasAddress of this.#options.nasAddresses(profile)) {
+        const list = new AttributeList();
+        list.add(nasAddress.includes(':') ? 'NAS-IPv6-Address' : 'NAS-IP-Address', nasAddress);
+        list.addText('NAS-Identifier', this.#options.nasIdentifier());
+        this.#send(this.#record(profile, status === 'on' ? ACCT_ON : ACCT_OFF, '', '', list, 'nas'));
+      }
   }
   /** The session's network is up. Profiles without `accounting-order radius` are passed over. */
   start(session: AccountedSession): void {
@@ -208,8 +210,6 @@ export class Accounting {
     list.addText('User-Name', attributes.accountingName ?? session.userName);
     if (session.address !== 0) list.add('Framed-IP-Address', formatIpv4(session.address));
     if (attributes.framedNetmask !== null) list.add('Framed-IP-Netmask', formatIpv4(attributes.framedNetmask));
-    for (const { address, length, metric } of attributes.framedRoutes)
-      list.add('Framed-Route', `${formatIpv4(address)}/${length} 0.0.0.0 ${metric}`);
     addLine(list, line, this.#options.nasIdentifier());
     for (const value of attributes.classes) list.add('Class', value);
     if (attributes.chargeableIdentity !== null) list.add('Chargeable-User-Identity', attributes.chargeableIdentity);
@@ -231,6 +231,15 @@ export class Accounting {
       if (usage.txPackets >= 2 ** 32) list.add('ERX-Output-Gigapkts', Math.floor(usage.txPackets / 2 ** 32));
     }
     if (cause !== undefined) list.add('Acct-Terminate-Cause', cause);
+    // As many as there is room for: in a reply they are shorter, and a record without one of them is better than none.
+    let room =
+      RECORD_OCTETS - list.attributes.reduce((sum, { value, vendor }) => sum + value.length + (vendor ? 8 : 2), 0);
+    for (const { address, length, metric } of attributes.framedRoutes) {
+      const route = `${formatIpv4(address)}/${length} 0.0.0.0 ${metric}`;
+      room -= route.length + 2;
+      if (room < 0) break;
+      list.add('Framed-Route', route);
+    }
     return this.#record(line.userProfile.name, status, line.accountingId, session.userName, list);
   }
   #record(

@@ -155,7 +155,7 @@ export function parsePolicer(text: string): { up?: Rate; down?: Rate } | null {
  * not looked at: whatever it is, it is reached through the session.
  */
 export function parseFramedRoute(text: string): FramedRoute | null {
-  const [prefix = '', gateway, metric] = text.trim().split(/\s+/);
+  const [prefix = '', gateway, metric = ''] = text.trim().split(/\s+/);
   const [address, bits] = prefix.split('/');
   const number = parseIpv4(address!);
   if (number === null || (gateway !== undefined && parseIpv4(gateway) === null)) return null;
@@ -164,7 +164,7 @@ export function parseFramedRoute(text: string): FramedRoute | null {
   const length = bits === undefined ? classful : /^\d{1,2}$/.test(bits) ? Number(bits) : 33;
   if (length > 32) return null;
   const mask = length === 0 ? 0 : (0xffffffff << (32 - length)) >>> 0;
-  return { address: (number & mask) >>> 0, length, metric: Number.parseInt(metric ?? '1', 10) || 1 };
+  return { address: (number & mask) >>> 0, length, metric: /^\d{1,9}$/.test(metric) ? Number(metric) || 1 : 1 };
 }
 
 /** Length of a prefix with this mask; null where it is none. */

@@ -46,7 +46,7 @@ export class AaaService {
     this.accounting = new Accounting({
       servers: this.servers,
       nasIdentifier,
-      nasAddress: config.tunnelGroups[0]?.localGateway ?? '0.0.0.0',
+      nasAddresses: (profile) => gatewaysOf(this.#config, profile),
       log,
       directory: options.accountingDirectory,
       ...(options.accountingOctetsMax === undefined ? {} : { spoolOctetsMax: options.accountingOctetsMax }),
@@ -112,6 +112,17 @@ function accountingServers(config: LnsConfig): Map<string, readonly string[]> {
       );
   return found;
 }
+/** Gateways whose users a profile judges: each is the NAS of its sessions. */
+const gatewaysOf = ({ tunnelGroups }: LnsConfig, profile: string): Set<string> =>
+  new Set(
+    tunnelGroups
+      .filter(
+        ({ userProfile, tunnelProfile }) =>
+          userProfile.name === profile ||
+          [...tunnelProfile.clients.values()].some(({ pppProfile }) => pppProfile?.name === profile),
+      )
+      .map(({ localGateway }) => localGateway),
+  );
 /** Profiles of `one` none of whose servers any of `other` has. */
 function unshared(
   one: ReadonlyMap<string, readonly string[]>,

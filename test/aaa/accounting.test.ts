@@ -5,7 +5,7 @@ import type { ProfileRadius } from '../../src/aaa/servers.ts';
 import { Terminate } from '../../src/aaa/terminate.ts';
 import { NO_SUBSCRIBER_ATTRIBUTES } from '../../src/aaa/types.ts';
 import { NO_ATTRIBUTES } from '../../src/config/resolve.ts';
-import { type Attribute, numberOf, textOf } from '../../src/radius/packet.ts';
+import { type Attribute, numberOf, PACKET_MAX, textOf, valuesOf } from '../../src/radius/packet.ts';
 import type { RadiusRequest } from '../../src/radius/types.ts';
 import { configOf, line } from './support.ts';
 
@@ -19,7 +19,7 @@ class World {
     this.accounting = new Accounting({
       servers: { accounting: () => transport, names: ['users'] } as unknown as ProfileRadius,
       nasIdentifier: () => 'lns',
-      nasAddress: '192.0.2.17',
+      nasAddresses: () => ['192.0.2.17', '192.0.2.18'],
       log: () => undefined,
       directory: null,
       now: () => this.now,
@@ -109,7 +109,27 @@ test('RFC 2866 5.1: Accounting-On and -Off have a NAS and an Acct-Session-Id', (
   const world = new World();
   world.accounting.announce('on', ['users']);
   world.accounting.announce('off', ['users']);
-  assert.deepEqual(world.kinds(), [7, 8]);
-  assert.equal(textOf(world.attributes(0), 'NAS-IP-Address'), '192.0.2.17');
+  assert.deepEqual(world.kinds(), [7, 7, 8, 8]);
+  // One for each gateway: a server ends sessions by the address that is in their records.
+  assert.deepEqual(
+    [0, 1, 2, 3].map((n) => textOf(world.attributes(n), 'NAS-IP-Address')),
+    ['192.0.2.17', '192.0.2.18', '192.0.2.17', '192.0.2.18'],
+  );
   assert.equal(textOf(world.attributes(0), 'Acct-Session-Id'), 'nas');
+});
+
+test('a user with more Framed-Routes than a record has room for is accounted for all the same, with those that fit', () => {
+  const world = new World();
+  const framedRoutes = Array.from({ length: 300 }, (_, n) => ({
+    address: (0x0a000000 + n * 256) >>> 0,
+    length: 24,
+    metric: 1,
+  }));
+  const { attributes } = session('a');
+  world.accounting.start(session('a', { attributes: { ...attributes, framedRoutes } }));
+  const record = world.attributes(0);
+  const routes = valuesOf(record, 'Framed-Route');
+  assert.deepEqual([routes[0], routes.length > 90], ['10.0.0.0/24 0.0.0.0 1', true]);
+  const octets = record.attributes.reduce((sum, { value, vendor }) => sum + value.length + (vendor ? 8 : 2), 20);
+  assert.ok(octets + 18 <= PACKET_MAX, `${octets}, and a Message-Authenticator`);
 });

@@ -175,6 +175,9 @@ test('RFC 2865 5.22: a Framed-Route has a length, or its class', () => {
   assert.equal(parseFramedRoute('10.1.2.3')!.length, 8);
   assert.equal(parseFramedRoute('172.16.0.0')!.length, 16);
   assert.equal(parseFramedRoute('192.168.1.0 0.0.0.0')!.length, 24);
+  // A metric that is none would come out in front of all others.
+  for (const metric of ['-1024', 'x', '0', '99999999999'])
+    assert.equal(parseFramedRoute(`10.0.0.0/8 0.0.0.0 ${metric}`)!.metric, 1);
   for (const text of ['', '10.0.0.0/33', '10.0.0.0/x', '10.0.0/8', '10.0.0.0/8 gateway'])
     assert.equal(parseFramedRoute(text), null, text);
 });
