@@ -412,7 +412,7 @@ export class Lns {
         tunnelId,
         lac: lacOf({ hostName: info.hostName, source: info.peer }),
         shard: isSpread(tunnelId) ? null : shardOf(tunnelId, 0, this.options.shards),
-        rows: [...calls.values()].map(({ row }) => row),
+        rows: rowsOf(calls),
       };
   }
 
@@ -882,6 +882,10 @@ export class Lns {
     this.#tun = null;
     this.#gateways.release();
   }
+}
+
+function* rowsOf(calls: ReadonlyMap<number, Call>): Generator<number> {
+  for (const { row } of calls.values()) yield row;
 }
 
 /** A LAC by its address and its name. */

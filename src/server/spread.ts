@@ -8,7 +8,7 @@ export interface SpreadTunnel {
   readonly lac: string;
   /** The shard that works on all its sessions; null where they are spread. */
   readonly shard: number | null;
-  /** Rows of its sessions. */
+  /** Rows of its sessions, as they are when they are asked for: they come and go while they are counted. */
   readonly rows: Iterable<number>;
 }
 
@@ -136,13 +136,12 @@ export class Spreading {
       for (const row of sessions) {
         count.packets += this.#options.packetsOf(row);
         count.sessions++;
-        rows++;
-      }
-      counts.set(tunnelId, count);
-      if (rows >= TURN_ROWS) {
+        // One tunnel may have them all.
+        if (++rows < TURN_ROWS) continue;
         rows = 0;
         now = yield;
       }
+      counts.set(tunnelId, count);
     }
     return counts;
   }
