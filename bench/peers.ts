@@ -18,7 +18,7 @@ const argument = (name: string, otherwise: number): number => {
 };
 const runs = argument('runs', smoke ? 1 : 3);
 const seconds = argument('seconds', smoke ? 0.5 : 1.5);
-const rate = argument('rate', smoke ? 2000 : 60_000);
+const rate = argument('rate', smoke ? 2000 : 100_000);
 /** Keeps the runs of the file that is there, and adds these. */
 const add = process.argv.includes('--add');
 /** Tunnels and sessions in each, where packets are counted. */
