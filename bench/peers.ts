@@ -18,7 +18,7 @@ const argument = (name: string, otherwise: number): number => {
 };
 const runs = argument('runs', smoke ? 1 : 3);
 const seconds = argument('seconds', smoke ? 0.5 : 1.5);
-const rate = argument('rate', smoke ? 2000 : 100_000);
+const rate = argument('rate', smoke ? 2000 : 60_000);
 /** Keeps the runs of the file that is there, and adds these. */
 const add = process.argv.includes('--add');
 /** Tunnels and sessions in each, where packets are counted. */
@@ -106,7 +106,7 @@ async function measureDown(
   let sent = 0;
   const sizes = size === 'imix' ? IMIX.source : size;
   const result = await dialled(
-    [...words(...shape), '--window', '64', '--receive', '--duration', String(seconds + 2)],
+    [...words(...shape), '--window', '64', '--receive', '--duration', String(seconds + 1.2)],
     generator,
     (line) => {
       if (line.startsWith('addresses ')) writeFileSync(file, line.slice(10));
@@ -303,7 +303,7 @@ if (!smoke) {
         `| ${name} | ${cell(ours)} | ${cell(theirs)} | ${name.includes('%') ? '' : (ratio ?? '')} | ${target === undefined ? '' : `≥ ${target}`} |`,
     ),
     '',
-    `Up and down: "ns" is the CPU time that the scheduler counted for all threads of the server, for each packet delivered; ${rate} packets/s offered in tunnels x sessions, each session in turn, so that no two packets of one session come in a row (but in 1x1), one UDP port a tunnel. Server on core 0; generator, far end and RADIUS answerer on core 1; three network namespaces, veth; CHAP; we with local users, l2tpns with an immediate RADIUS answer, since it has none. Socket buffers: l2tpns ${SOCKET_BUFFER >> 20} MiB (\`net.core.rmem_default\` while it starts), we 16 MiB; TUN queue of l2tpns 2,000 packets; a fresh server for each part, since l2tpns has 500 tunnels and those that closed count for a while. imix: 7 packets of 64, 4 of 576, 1 of 1400 octets. Set-up: ${setup.tunnels} tunnels x ${setup.sessions} sessions; with more in a tunnel l2tpns stalls, since it acknowledges an ICCN only with its next message, and the wall rate is that of retransmissions. Round trips: ICMP echo of the core host through ${SHAPES[1]!.join('x')} sessions at so much of what l2tpns carries there and back on its core by the figures above; both are offered the same. Storm: ${storm.tunnels} tunnels x ${storm.sessions} sessions silent for 1 s without StopCCN, then all dial at once; a failed call is dialled again after 1 s. Bulk TCP stands under iperf3.`,
+    `Up and down: "ns" is the CPU time that the scheduler counted for all threads of the server, for each packet delivered; ${rate} packets/s offered in tunnels x sessions, each session in turn, so that no two packets of one session come in a row (but in 1x1), one UDP port a tunnel, since l2tpns takes no second tunnel from a port. Server on core 0; generator, far end and RADIUS answerer on core 1; three network namespaces, veth; CHAP; we with local users, l2tpns with an immediate RADIUS answer, since it has none. Socket buffers: l2tpns ${SOCKET_BUFFER >> 20} MiB (\`net.core.rmem_default\` while it starts), we 16 MiB; TUN queue of l2tpns 2,000 packets; a fresh server for each part, since l2tpns has 500 tunnels and those that closed count for a while. imix: 7 packets of 64, 4 of 576, 1 of 1400 octets. Set-up: ${setup.tunnels} tunnels x ${setup.sessions} sessions; with more in a tunnel l2tpns stalls, since it acknowledges an ICCN only with its next message, and the wall rate is that of retransmissions. Round trips: ICMP echo of the core host through ${SHAPES[1]!.join('x')} sessions at so much of what l2tpns carries there and back on its core by the figures above; both are offered the same. Storm: ${storm.tunnels} tunnels x ${storm.sessions} sessions silent for 1 s without StopCCN, then all dial at once; a failed call is dialled again after 1 s. Bulk TCP stands under iperf3.`,
     '',
     '![charts](performance-peers.svg)',
   ];
