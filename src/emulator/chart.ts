@@ -191,6 +191,7 @@ export function svgDocument(charts: readonly string[], lines: readonly string[] 
   const height = charts.length * HEIGHT + lines.length * 17 + (lines.length > 0 ? 24 : 0);
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height}" viewBox="0 0 ${WIDTH} ${height}">`,
+    '<title>Measurements of lns</title>',
     `<rect width="${WIDTH}" height="${height}" fill="#fff"/>`,
     ...charts.map((chart, index) => `<g transform="translate(0 ${index * HEIGHT})">\n${chart}\n</g>`),
     ...lines.map((line, index) =>
