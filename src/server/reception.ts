@@ -10,7 +10,7 @@ import type { Log } from './log.ts';
 const TURN_MS = 4;
 /** Datagrams and octets read in a turn, about, and datagrams read from one socket before it is another's turn. */
 const READ_MAX = 2048;
-const READ_OCTETS = 4 << 20;
+const READ_OCTETS = 1 << 20;
 const READ_RUN = 256;
 /** Full inboxes are told once in this time. */
 const TELL_MS = 10_000;
