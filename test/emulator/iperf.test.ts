@@ -23,13 +23,21 @@ function octets(count: number, seed: number): Buffer {
   return buffer;
 }
 const sha = (buffer: Buffer): string => createHash('sha256').update(buffer).digest('hex');
-/** Both ways: a file with its hash, and what iperf3 sees of UDP, of which it checks the order. */
+const UP = `require('fs').createReadStream(process.argv[1]).pipe(require('net').connect(9001, '${CORE}'))`;
+const DOWN = `require('net').connect(9002, '${CORE}').pipe(require('fs').createWriteStream(process.argv[1]))`;
+const FAR = `
+const [net, fs] = [require('net'), require('fs')];
+net.createServer((up) => up.pipe(fs.createWriteStream(process.argv[1])).once('close', () => console.log('whole'))).listen(9001);
+net.createServer((down) => fs.createReadStream(process.argv[2]).pipe(down)).listen(9002, () => console.log('ready'));
+`;
+/** Both ways: a file with its hash, and what iperf3 sees of UDP, of which it checks the order. A server a run: none is busy. */
 const SCRIPT = `
-busybox nc ${CORE} 9001 <"$FOLDER/up.bin" >"$FOLDER/down.got"
-iperf3 -J -u -b 20M -l 1400 -c ${CORE} -t 1 --logfile "$FOLDER/up.json"
-iperf3 -J -u -b 20M -l 1400 -R -c ${CORE} -t 1 --logfile "$FOLDER/down.json"
-iperf3 -J -c ${CORE} -n 20M --logfile "$FOLDER/tcp-up.json"
-iperf3 -J -R -c ${CORE} -n 20M --logfile "$FOLDER/tcp-down.json"
+"$NODE" -e "$UP" "$FOLDER/up.bin"
+"$NODE" -e "$DOWN" "$FOLDER/down.got"
+iperf3 -J -p 5301 -u -b 20M -l 1400 -c ${CORE} -t 1 --logfile "$FOLDER/up.json"
+iperf3 -J -p 5302 -u -b 20M -l 1400 -R -c ${CORE} -t 1 --logfile "$FOLDER/down.json"
+iperf3 -J -p 5303 -c ${CORE} -n 20M --logfile "$FOLDER/tcp-up.json"
+iperf3 -J -p 5304 -R -c ${CORE} -n 20M --logfile "$FOLDER/tcp-down.json"
 `;
 
 const LADDERS: Record<string, readonly string[]> = {
@@ -39,7 +47,7 @@ const LADDERS: Record<string, readonly string[]> = {
 for (const [name, flags] of Object.entries(LADDERS))
   for (const sessions of [1, 3])
     test(`iperf3 and files through lns dial --tun, ${name}, ${sessions} on the device: every octet as it was, TCP and UDP both ways`, async (t) => {
-      if (!needs(t, 'root', 'ffi', 'ip', 'iperf3', 'busybox', 'taskset')) return;
+      if (!needs(t, 'root', 'ffi', 'ip', 'iperf3')) return;
       const folder = mkdtempSync(join(tmpdir(), 'lns-iperf-'));
       const lab = new Lab();
       const children: ChildProcess[] = [];
@@ -59,20 +67,42 @@ for (const [name, flags] of Object.entries(LADDERS))
         const [up, down] = [octets(24 * MIB, 1), octets(24 * MIB, 2)];
         writeFileSync(join(folder, 'up.bin'), up);
         writeFileSync(join(folder, 'down.bin'), down);
-        const listening = far('iperf3', '-s', '--forceflush');
-        await new Promise((resolve) => listening.stdout!.once('data', resolve));
-        const files = `busybox nc -l -p 9001 <${join(folder, 'down.bin')} >${join(folder, 'up.got')}`;
-        const gone = new Promise((resolve) => far('sh', '-c', files).once('exit', resolve));
+        for (const port of ['5301', '5302', '5303', '5304']) {
+          const listening = far('iperf3', '-s', '-p', port, '--forceflush');
+          await new Promise((resolve) => listening.stdout!.once('data', resolve));
+        }
+        const files = far(process.execPath, '-e', FAR, join(folder, 'up.got'), join(folder, 'down.bin'));
+        let heard = '';
+        const whole = new Promise<void>((resolve) =>
+          files.stdout!.on('data', (chunk: Buffer) => {
+            heard += chunk.toString();
+            if (heard.includes('whole')) resolve();
+          }),
+        );
+        for (const end = performance.now() + 20_000; !heard.includes('ready'); ) {
+          assert.ok(performance.now() < end, 'the far end listens');
+          await new Promise((resolve) => setTimeout(resolve, 10));
+        }
         const result = await dialled(
           [
             ...['--server', LNS, '--local', LAC, '--secret', SECRET, '--user', 'user', '--password', 'password'],
             ...['--sessions', String(sessions), '--shards', '2', '--mru', '1460', ...flags, '--json', '--tun'],
-            ...['--', 'env', `FOLDER=${folder}`, 'sh', '-ec', SCRIPT],
+            ...[
+              '--',
+              'timeout',
+              '100',
+              'env',
+              `FOLDER=${folder}`,
+              `NODE=${process.execPath}`,
+              `UP=${UP}`,
+              `DOWN=${DOWN}`,
+            ],
+            ...['sh', '-ec', SCRIPT],
           ],
           ['ip', 'netns', 'exec', lab.lac],
         );
-        await gone;
         assert.equal(result.device?.status, 0);
+        await whole;
         assert.equal(result.device.mtu, 1460);
         assert.equal(result.device.addresses, sessions);
         assert.equal(sha(readFileSync(join(folder, 'up.got'))), sha(up), 'the file that went up');
