@@ -124,20 +124,22 @@ const LARGE: readonly [what: string, text: () => string][] = [
   ['a hundred thousand unknown statements', () => 'x y;\n'.repeat(100_000)],
 ];
 for (const [what, text] of LARGE)
-  test(`${what} takes less than 2 seconds`, () => {
-    const start = performance.now();
+  test(`${what}: the work grows with the text, not with its square`, () => {
+    const start = process.threadCpuUsage();
     loadConfig(text(), 'm10i');
-    assert.ok(performance.now() - start < 2000);
+    const { user, system } = process.threadCpuUsage(start);
+    // A second or so; the square would take minutes. CPU time: others may use the machine.
+    assert.ok(user + system < 20e6, `${(user + system) / 1e6} s`);
   });
 
-/** Loads a text in a process of its own, which ends after 5 seconds or 96 MB. */
+/** Loads a text in a process of its own, which ends after 60 seconds or 96 MB. */
 function loadsApart(text: string): boolean {
   const program = `import { loadConfig } from ${JSON.stringify(folder('../../src/config/load.ts').href)};
     loadConfig(JSON.parse(process.argv[1]), 'm10i');`;
   const { status } = spawnSync(
     process.execPath,
     ['--max-old-space-size=96', '--input-type=module', '--eval', program, '--', JSON.stringify(text)],
-    { timeout: 5000, killSignal: 'SIGKILL' },
+    { timeout: 60_000, killSignal: 'SIGKILL' },
   );
   return status === 0;
 }
