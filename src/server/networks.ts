@@ -160,6 +160,7 @@ export class Networks {
       method: end.method,
       address: formatIpv4(end.address),
       unit: end.unit === null ? undefined : end.unit.unit,
+      filter: end.attributes?.filterId ?? undefined,
     });
     if (stack.members.length > 1) this.#logCarrier(end, stack.members.at(-2)!, 'newcomer');
     this.#options.changed(end, true);

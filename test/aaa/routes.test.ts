@@ -146,6 +146,7 @@ for (const [filters, up, down] of [
         pair.lns.plane.tables.policed(call!.row, direction) !== null,
         (direction === 'up' ? up : down) !== null,
       );
+    assert.equal(pair.events.find(({ event }) => event === 'session-up')!.fields.filter, filters[0]);
     assert.equal(
       pair.events.filter(({ event }) => event === 'radius-attribute').length,
       filters[0] === 'unknown' ? 1 : 0,
