@@ -127,10 +127,15 @@ export class Pair {
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
   }
-  /** Traffic for `ms`, and what came back once it has settled. */
+  /** Traffic for `ms`, longer on a machine that stalls, and what came back once it has settled. */
   async traffic(lac: Lac, packetsPerSecond: number, ms: number): Promise<Lac['traffic']> {
+    const before = lac.traffic.sent;
     lac.setTraffic(packetsPerSecond);
     await new Promise((resolve) => setTimeout(resolve, ms));
+    // The rate is a ceiling: a generator that had no turn does not catch up.
+    const enough = before + (packetsPerSecond * ms * 0.7) / 1000;
+    for (let tries = 0; tries < 200 && lac.traffic.sent < enough; tries++)
+      await new Promise((resolve) => setTimeout(resolve, 50));
     lac.setTraffic(0);
     await Pair.#settled(lac);
     return lac.traffic;
