@@ -120,8 +120,8 @@ test('a shard that ends is replaced, and goes on with the rings', async (t) => {
     await pair.until(() => lac.traffic.received > 100);
     pair.lns.plane.provoke(0, n === 2 ? 'exit' : 'trap');
     await pair.until(() => pair.events.filter(({ event }) => event === 'shard-replaced').length === n);
-    lac.setTraffic(0);
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    // Until what was under way has come, or is lost with the shard.
+    await pair.traffic(lac, 1000, 50);
     lac.resetTraffic();
     const before = totals(pair).xdpRx!;
     const { sent, received } = await pair.traffic(lac, 2000, 300);
