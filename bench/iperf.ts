@@ -5,9 +5,8 @@ import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { configuration } from '../test/server/pair.ts';
-import { CORE, LAC, Lab, LNS, type Peer, SECRET, startL2tpns } from './peers/lab.ts';
-import { dialled, ServerProcess } from './server.ts';
+import { CORE, LAC, Lab, LNS, type Peer, SECRET, startL2tpns, startOurs } from './peers/lab.ts';
+import { dialled } from './server.ts';
 import { line, report, smoke } from './support.ts';
 
 const argument = (name: string, otherwise: number): number => {
@@ -49,25 +48,6 @@ const KINDS: readonly Kind[] = [
   { name: `UDP up, ${megabits} Mbit/s`, udp: true, words: udp },
   { name: `UDP down, ${megabits} Mbit/s`, udp: true, words: [...udp, '-R'] },
 ];
-
-async function startOurs(lab: Lab, flags: readonly string[]): Promise<Peer> {
-  const text = configuration({ pool: 'address 100.64.0.0/16;' });
-  const server = await ServerProcess.start(text.replaceAll('127.0.0.1', LNS).replaceAll('100.64.255.', '198.19.255.'), {
-    prefix: lab.in(lab.lns, 0),
-    arguments: ['--net', 'tun', '--tun', 'lns0', '--shards', '1', ...flags],
-    port: 1701,
-  });
-  return {
-    name: 'wasm-lns',
-    get cpuNs() {
-      return server.cpuNs;
-    },
-    get residentOctets() {
-      return server.residentOctets;
-    },
-    stop: () => server.stop(),
-  };
-}
 
 interface Figures {
   readonly gbitPerSecond: number;

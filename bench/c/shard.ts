@@ -5,8 +5,8 @@ import { Tables } from '../../src/dataplane/tables.ts';
 import * as layout from '../../src/generated/layout.ts';
 import type { Ffi } from '../../src/io/ffi.ts';
 import { openSocketGroup } from '../../src/io/udp.ts';
-import { encodeSockaddr, type PeerAddress, parseIpv4 } from '../../src/wire/address.ts';
-import { mapped } from '../../test/support/path.ts';
+import type { PeerAddress } from '../../src/wire/address.ts';
+import { enterSession, enterTunnel } from '../../test/support/rows.ts';
 import { ELSEWHERE, type Twin } from './twin.ts';
 
 export interface TwinOptions {
@@ -53,32 +53,10 @@ export class TwinShard {
     return { address: '127.0.0.1', port: this.#group.port };
   }
   tunnel(localId: number, peerId: number, peer: PeerAddress): number {
-    return this.#tables.addTunnel({
-      localId,
-      peerId,
-      role: 'lns',
-      peer: encodeSockaddr(peer),
-      socketGroup: 0,
-      routingInstance: 0,
-      ownerShard: 0,
-    });
+    return enterTunnel(this.#tables, localId, peerId, peer, 0);
   }
   session(tunnelRow: number, localId: number, peerId: number, address: string, peerMru: number): number {
-    const row = this.#tables.addSession({ tunnelRow, localId, peerId, sequencing: false });
-    const word = parseIpv4(address)!;
-    const up = this.#tables.sessionUp(
-      row,
-      {
-        address: mapped(word >>> 24, (word >>> 16) & 255, (word >>> 8) & 255, word & 255),
-        localAddress: new Uint8Array([100, 64, 255, 1]),
-        peerMru,
-        acfc: false,
-        pfc: false,
-      },
-      0,
-    );
-    if (row === 0 || !up) throw new Error('session did not come up');
-    return row;
+    return enterSession(this.#tables, tunnelRow, localId, peerId, address, peerMru);
   }
   sum(name: 'delivered' | 'accepted'): number {
     return this.#tables.shardCounter(0, name === 'delivered' ? layout.TOTAL_DELIVERED : layout.TOTAL_ACCEPTED);

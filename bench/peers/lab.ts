@@ -81,11 +81,12 @@ export interface Peer {
   stop(): Promise<void>;
 }
 
-export async function startOurs(lab: Lab): Promise<Peer> {
+/** @param flags of `lns run`, besides */
+export async function startOurs(lab: Lab, flags: readonly string[] = []): Promise<Peer> {
   const text = configuration({ pool: 'address 100.64.0.0/16;', group: 'receive-window 128; maximum-send-window 128;' });
   const server = await ServerProcess.start(text.replaceAll('127.0.0.1', LNS).replaceAll('100.64.255.', '198.19.255.'), {
     prefix: lab.in(lab.lns, 0),
-    arguments: ['--net', 'tun', '--tun', 'lns0', '--shards', '1'],
+    arguments: ['--net', 'tun', '--tun', 'lns0', '--shards', '1', ...flags],
     port: 1701,
   });
   return {

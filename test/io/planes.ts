@@ -3,9 +3,9 @@ import type { TestContext } from 'node:test';
 import { type Ffi, openFfi } from '../../src/io/ffi.ts';
 import { openSocketGroup, type SocketGroup } from '../../src/io/udp.ts';
 import { Plane, type PlaneOptions } from '../../src/server/plane.ts';
-import { encodeSockaddr, type PeerAddress, parseIpv4 } from '../../src/wire/address.ts';
+import type { PeerAddress } from '../../src/wire/address.ts';
 import { skip } from '../support/needs.ts';
-import { mapped } from '../support/path.ts';
+import { enterSession, enterTunnel } from '../support/rows.ts';
 
 export interface Control {
   octets: Uint8Array;
@@ -63,32 +63,10 @@ export class Bench {
     return { address: '127.0.0.1', port: this.group.port };
   }
   tunnel(localId: number, peerId: number, peer: PeerAddress): number {
-    return this.plane.tables.addTunnel({
-      localId,
-      peerId,
-      role: 'lns',
-      peer: encodeSockaddr(peer),
-      socketGroup: 0,
-      routingInstance: 0,
-      ownerShard: localId % this.plane.shards,
-    });
+    return enterTunnel(this.plane.tables, localId, peerId, peer, localId % this.plane.shards);
   }
   session(tunnelRow: number, localId: number, peerId: number, address: string, peerMru = 1500): number {
-    const row = this.plane.tables.addSession({ tunnelRow, localId, peerId, sequencing: false });
-    const word = parseIpv4(address)!;
-    const up = this.plane.tables.sessionUp(
-      row,
-      {
-        address: mapped(word >>> 24, (word >>> 16) & 255, (word >>> 8) & 255, word & 255),
-        localAddress: new Uint8Array([100, 64, 255, 1]),
-        peerMru,
-        acfc: false,
-        pfc: false,
-      },
-      0,
-    );
-    if (!up) throw new Error('session did not come up');
-    return row;
+    return enterSession(this.plane.tables, tunnelRow, localId, peerId, address, peerMru);
   }
   /** A total or drop of all shards. */
   sum(name: string): number {
