@@ -29,7 +29,7 @@ for (const name of [
     if (name === 'verify' && !needs(t, 'root', 'ip', 'ffi')) return;
     const file = fileURLToPath(new URL(`../bench/${name}.ts`, import.meta.url));
     const { status, stdout, stderr } = spawnSync(process.execPath, [file, '--smoke'], { encoding: 'utf8' });
-    assert.equal(status, 0, stderr);
+    assert.equal(status, 0, `${stderr}${stdout}`);
     const lines = stdout.trim().split('\n');
     for (const line of lines) {
       const result = JSON.parse(line);

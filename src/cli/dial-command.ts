@@ -100,6 +100,7 @@ export function dialCommand(program: Command): void {
     .option('--no-vnet-hdr', 'cross the TUN device one packet at a time (without IFF_VNET_HDR)')
     .option('--no-uso', 'merge no UDP datagrams on the TUN device')
     .option('--no-uring', 'write to the TUN device by write calls (without io_uring)')
+    .option('--no-steering', "let the kernel choose a packet's TUN queue by its flow")
     .optionsGroup('What comes of it:')
     .option('--max-loss <part>', 'exit status 1 where more of the traffic is lost', part, 0.999_999)
     .option('--json', 'the summary as one JSON line')

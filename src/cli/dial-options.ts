@@ -72,6 +72,7 @@ export interface DialOptions {
   vnetHdr: boolean;
   uso: boolean;
   uring: boolean;
+  steering: boolean;
 }
 
 /** Simple IMIX: 7 packets of 64 octets, 4 of 576, 1 of 1500; spread, so that no run of one size stands out. */
@@ -228,6 +229,7 @@ export function lacOptions(options: DialOptions, log: (line: string) => void): L
       vnetHdr: options.vnetHdr,
       uso: options.uso,
       uring: options.uring,
+      steering: options.steering,
     },
     impair: impaired ? { parts: impair, loss, duplicate, reorder, delayMs: delay, jitterMs: jitter, seed } : null,
     helloIntervalMs: options.hello * 1000,

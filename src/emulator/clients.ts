@@ -24,7 +24,8 @@ export interface ClientsOptions {
   /** Octets of the largest IP packet that the clients take. */
   readonly mru?: number;
   /** A session or bundle has its address, or no longer. @param mtu octets of an IP packet that both ends take */
-  network?(address: number, mtu: number, up: boolean): void;
+  /** An address is there, with the row that carries it, or is gone: null. */
+  network?(address: number, mtu: number, row: number | null): void;
   /** PPP has ended: the call is to end too. */
   ended(call: EmulatedCall, message: string): void;
 }
@@ -185,18 +186,18 @@ export class Clients {
       },
       now,
     );
-    call.mtu = this.#told(address, call.lcp.peerMru);
+    call.mtu = this.#told(address, call.lcp.peerMru, call.row);
     this.#options.isUp(call);
   }
   /** Says that an address is there. @returns the MTU that was said */
-  #told(address: number, peerMru: number): number {
+  #told(address: number, peerMru: number, row: number): number {
     const mtu = Math.min(peerMru, this.#options.mru ?? MRU);
-    this.#options.network?.(address, mtu, true);
+    this.#options.network?.(address, mtu, row);
     return mtu;
   }
   #networkDown(end: EmulatedCall | EmulatedBundle): void {
     if (end.mtu === 0) return;
-    this.#options.network?.(end.address, end.mtu, false);
+    this.#options.network?.(end.address, end.mtu, null);
     end.mtu = 0;
   }
 
@@ -295,7 +296,7 @@ export class Clients {
           peerMru: bundle.network.multilink.peerMrru,
         };
         this.#options.plane().tables.bundleUp(bundle.row, network, now);
-        bundle.mtu = this.#told(action.address, network.peerMru);
+        bundle.mtu = this.#told(action.address, network.peerMru, bundle.networkRow);
         for (const link of bundle.members) this.#options.isUp(link);
       } else if (action.event === 'network-down') this.#bundleDown(bundle, now);
       else for (const link of bundle.members) this.#options.ended(link, action.message || action.reason);

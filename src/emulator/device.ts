@@ -1,8 +1,10 @@
+import type { SystemError } from '../errors.ts';
 import type { Ffi } from '../io/ffi.ts';
 import { NetworkNamespace } from '../io/namespace.ts';
 import type { Prefix } from '../io/netlink.ts';
 import type { Rungs } from '../io/rungs.ts';
 import { Tun } from '../io/tun.ts';
+import { TunSteering } from '../io/tun-steering.ts';
 import { formatIpv4 } from '../wire/address.ts';
 import type { DeviceOptions } from './types.ts';
 
@@ -14,6 +16,7 @@ const MTU = 1500;
  */
 export class ClientDevice {
   readonly #tun: Tun;
+  readonly #steering: TunSteering | null;
   readonly #space: NetworkNamespace | null;
   readonly #routes: readonly Prefix[];
   /** Sessions by address (a 32-bit number): those that share one have it once. */
@@ -22,18 +25,24 @@ export class ClientDevice {
   readonly #mtus = new Map<number, number>();
   #mtu = MTU;
 
-  private constructor(tun: Tun, space: NetworkNamespace | null, routes: readonly Prefix[]) {
+  private constructor(
+    tun: Tun,
+    steering: TunSteering | null,
+    space: NetworkNamespace | null,
+    routes: readonly Prefix[],
+  ) {
     this.#tun = tun;
+    this.#steering = steering;
     this.#space = space;
     this.#routes = routes;
   }
 
   /**
    * Opens the device, its routes with it: until a session is up they lead nowhere, and not past the tunnel.
-   * @param queues one a shard  @param rungs loses those that the device does not have
+   * @param queues one a shard  @param addresses at most  @param rungs loses those that the device does not have
    * @throws SystemError, ConfigError: no right to it, a name in use, no such namespace, a prefix that has a route
    */
-  static open(ffi: Ffi, options: DeviceOptions, queues: number, rungs: Rungs): ClientDevice {
+  static open(ffi: Ffi, options: DeviceOptions, queues: number, addresses: number, rungs: Rungs): ClientDevice {
     const { netns } = options;
     const space =
       netns === null ? null : netns === '' ? NetworkNamespace.create(ffi) : NetworkNamespace.named(ffi, netns);
@@ -51,7 +60,15 @@ export class ClientDevice {
       if (vnetHdr && !tun.offload.vnetHdr) rungs.lose('vnetHdr', tun.offload.vnetHdrError);
       if (!rungs.has('vnetHdr')) rungs.lose('uso', 'vnet-hdr');
       else if (uso && !tun.offload.uso) rungs.lose('uso', tun.offload.usoError);
-      return new ClientDevice(tun, space, options.routes);
+      let steering: TunSteering | null = null;
+      if (queues === 1) rungs.without(['steering']);
+      else if (rungs.has('steering'))
+        try {
+          steering = new TunSteering(ffi, tun.fds[0]!, addresses, 'source');
+        } catch (error) {
+          rungs.lose('steering', (error as SystemError).errorName);
+        }
+      return new ClientDevice(tun, steering, space, options.routes);
     } catch (error) {
       space?.close();
       throw error;
@@ -75,13 +92,18 @@ export class ClientDevice {
     return [...this.#holders.keys()].map((address) => formatIpv4(address));
   }
 
-  /** A session or bundle is up. @param mtu octets of the largest IP packet that both of its ends take */
-  up(address: number, mtu: number): void {
+  /**
+   * A session or bundle is up.
+   * @param mtu octets of the largest IP packet that both of its ends take  @param shard its owner
+   */
+  up(address: number, mtu: number, shard: number): void {
     const held = this.#holders.get(address) ?? 0;
     this.#holders.set(address, held + 1);
     this.#mtus.set(mtu, (this.#mtus.get(mtu) ?? 0) + 1);
     this.#setMtu();
-    if (held === 0) this.#tun.addAddress(formatIpv4(address));
+    if (held > 0) return;
+    this.#steering?.set(address, shard);
+    this.#tun.addAddress(formatIpv4(address));
   }
   /** It is down. What is said must be what was said when it came up. */
   down(address: number, mtu: number): void {
@@ -96,6 +118,7 @@ export class ClientDevice {
     }
     if (!this.#holders.delete(address)) return;
     this.#tun.deleteAddress(formatIpv4(address));
+    this.#steering?.delete(address);
     // With a device's last address the kernel takes its routes away.
     if (this.#holders.size === 0) this.#tun.addRoutes(this.#routes);
   }
@@ -113,6 +136,7 @@ export class ClientDevice {
   }
   /** Takes the device away, and with it its addresses and routes. The shards must have let go of its queues. */
   close(): void {
+    this.#steering?.close();
     this.#tun.close();
     this.#space?.close();
   }

@@ -120,7 +120,7 @@ export class Lac {
       send: (row, frame, priority) => this.#sendFrame(row, frame, priority),
       isUp: (call) => this.#isUp(call),
       ...(options.mru === undefined ? {} : { mru: options.mru }),
-      network: (address, mtu, up) => this.#network(address, mtu, up),
+      network: (address, mtu, row) => this.#network(address, mtu, row),
       ended: (call, message) => this.#end(call, message),
     });
     let serial = 0;
@@ -189,10 +189,8 @@ export class Lac {
   async start(): Promise<void> {
     const { shards, localAddresses, traffic, impair, profiles, device = null } = this.options;
     const rungs = Rungs.probe(this.#ffi, this.options.rungs);
-    // What its devices get back comes by flow.
-    rungs.without(['steering']);
-    if (device === null) rungs.without(['vnetHdr', 'uso', 'uring']);
-    else this.device = ClientDevice.open(this.#ffi!, device, shards, rungs);
+    if (device === null) rungs.without(['vnetHdr', 'uso', 'uring', 'steering']);
+    else this.device = ClientDevice.open(this.#ffi!, device, shards, Math.max(64, this.wanted), rungs);
     const address = (group: number): string => localAddresses[group % localAddresses.length]!;
     if (this.#ffi !== null)
       for (let group = 0; group < this.ports; group++)
@@ -609,10 +607,11 @@ export class Lac {
     this.#settle();
   }
 
-  #network(address: number, mtu: number, up: boolean): void {
+  /** An address is there, with the row that carries it, or is gone: null. */
+  #network(address: number, mtu: number, row: number | null): void {
     if (this.device === null) return;
     try {
-      if (up) this.device.up(address, mtu);
+      if (row !== null) this.device.up(address, mtu, this.plane.tables.ownerShard(row));
       else this.device.down(address, mtu);
     } catch (error) {
       this.#log(`${this.device.name}: ${(error as Error).message}`);

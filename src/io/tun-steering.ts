@@ -5,14 +5,15 @@ import type { Ffi } from './ffi.ts';
 const TUNSETSTEERINGEBPF = 0x800454e0;
 const HELPER_LOOKUP = 1;
 const HELPER_LOAD_BYTES = 26;
-/** Of an IPv4 header. */
-const DESTINATION = 16;
+/** By which address of an IPv4 header, and where it stands there: a server's packets go to its clients, a client's come from them. */
+const ADDRESS_AT = { source: 12, destination: 16 } as const;
+export type SteeringEnd = keyof typeof ADDRESS_AT;
 
-/** The queue of a packet: that of its destination's shard; of one that no client has by itself, any, but always the same. */
-export function steeringSteps(queues: number): readonly Step[] {
+/** The queue of a packet: that of the address's shard; of one that no client has by itself, any, but always the same. */
+export function steeringSteps(queues: number, end: SteeringEnd): readonly Step[] {
   return [
     ['movx', 6, 1],
-    ['mov', 2, DESTINATION],
+    ['mov', 2, ADDRESS_AT[end]],
     ['movx', 3, 10],
     ['add', 3, -4],
     ['mov', 4, 4],
@@ -36,8 +37,9 @@ export function steeringSteps(queues: number): readonly Step[] {
 }
 
 /**
- * Has the kernel put a packet for a client into the TUN queue of the shard that owns the client's session or bundle: it
- * counts it plainly, and sends a bundle's without handing it over.
+ * Has the kernel put a client's packet into the TUN queue of the shard that owns the client's session or bundle: it counts it
+ * plainly, and sends a bundle's without handing it over. Without it the kernel moves a flow to the queue that its answers are
+ * written to, while packets still wait in the other: the first ones of a flow may overtake each other.
  */
 export class TunSteering {
   readonly #ffi: Ffi;
@@ -46,12 +48,12 @@ export class TunSteering {
   readonly #program: number;
 
   /** @param fd a queue of the device  @param entries addresses at most  @throws SystemError */
-  constructor(ffi: Ffi, fd: number, entries: number) {
+  constructor(ffi: Ffi, fd: number, entries: number, end: SteeringEnd) {
     this.#ffi = ffi;
     this.#bpf = new Bpf(ffi);
     this.#map = this.#bpf.createMap(MAP_HASH, 4, 4, entries, MAP_NO_PREALLOCATION);
     try {
-      this.#program = this.#bpf.load(PROGRAM_SOCKET_FILTER, 0, steeringSteps(this.#map));
+      this.#program = this.#bpf.load(PROGRAM_SOCKET_FILTER, 0, steeringSteps(this.#map, end));
     } catch (error) {
       ffi.close(this.#map);
       throw error;

@@ -431,7 +431,7 @@ export class Lns {
     if (this.options.shards === 1) this.rungs.without(['steering']);
     else if (this.rungs.has('steering'))
       try {
-        this.#steering = new TunSteering(ffi, this.#tun.fds[0]!, this.options.sessions ?? SESSIONS_MAX);
+        this.#steering = new TunSteering(ffi, this.#tun.fds[0]!, this.options.sessions ?? SESSIONS_MAX, 'destination');
       } catch (error) {
         this.rungs.lose('steering', (error as SystemError).errorName);
       }

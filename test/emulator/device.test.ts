@@ -8,6 +8,8 @@ import type { DeviceOptions, Lac } from '../../src/emulator/lac.ts';
 import { openFfi } from '../../src/io/ffi.ts';
 import { NetworkNamespace } from '../../src/io/namespace.ts';
 import { Rungs } from '../../src/io/rungs.ts';
+import { openUdpSocket } from '../../src/io/udp.ts';
+import { encodeSockaddr, formatIpv4 } from '../../src/wire/address.ts';
 import { configuration, Pair } from '../server/pair.ts';
 import { needs } from '../support/needs.ts';
 
@@ -61,6 +63,31 @@ test('every session has its address on the device, and what a program sends from
   assert.deepEqual(carried.map(({ rxPackets }) => rxPackets).sort(), [2, 3, 4, 5]);
   await lac.stop();
 });
+
+for (const steering of [true, false])
+  test(`what a session sends ${steering ? 'all comes to its shard, in order from the first packet on' : 'comes by flow, without steering'}`, async (t) => {
+    if (!needs(t, 'root', 'ffi', 'ip')) return;
+    const ffi = openFfi()!;
+    const lac = await pair.dial({ tunnels: 4, sessionsPerTunnel: 1 }, { shards: 4, ...device(), rungs: { steering } });
+    assert.equal((await lac.settled(10_000)).sessionsUp, 4);
+    assert.equal(lac.rungs.inUse.includes('steering'), steering, lac.rungs.inUse);
+    const taken = (): number[] => Array.from({ length: 4 }, (_, n) => lac.plane.counters(n).totals.accepted!);
+    const to = new Uint8Array(encodeSockaddr({ address: HOST, port: 9 }));
+    for (const call of lac.calls) {
+      const before = taken();
+      for (let n = 0; n < 64; n++) {
+        const { fd } = lac.device!.inside(() => openUdpSocket(ffi, { address: formatIpv4(call.address), port: 0 }));
+        assert.equal(ffi.sendto(fd, ffi.addressOf(to), 8, 0, ffi.addressOf(to), to.length), 8);
+        ffi.close(fd);
+      }
+      const counts = (): number[] => taken().map((count, n) => count - before[n]!);
+      const owner = lac.plane.tables.ownerShard(call.row);
+      await until(() => counts().reduce((sum, count) => sum + count, 0) >= 64, 'all have come');
+      if (steering) assert.ok(counts()[owner]! >= 64, `${owner}: ${counts()}`);
+      else assert.ok(counts()[owner]! < 64, `${owner}: ${counts()}`);
+    }
+    await lac.stop();
+  });
 
 test("the device's MTU is the least that a session's ends take; larger packets come back as fragments", async (t) => {
   if (!needs(t, 'root', 'ffi', 'ip', 'ping')) return;
@@ -167,7 +194,7 @@ test('what cannot be had is said: no such namespace, a name in use, a prefix tha
   if (!needs(t, 'root', 'ffi', 'ip')) return;
   const ffi = openFfi()!;
   const open = (options: Partial<DeviceOptions>): ClientDevice =>
-    ClientDevice.open(ffi, { name: 'lnst%d', netns: '', routes: [], ...options }, 1, Rungs.probe(ffi));
+    ClientDevice.open(ffi, { name: 'lnst%d', netns: '', routes: [], ...options }, 1, 64, Rungs.probe(ffi));
   assert.throws(() => open({ netns: 'no-such-space' }), /there is no network namespace 'no-such-space': ip netns add/);
   assert.throws(() => open({ name: 'sixteen-letters-' }), /is no name for a network device/);
   const space = `lnst${process.pid}x`;
