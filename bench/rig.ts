@@ -4,6 +4,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { type Ffi, openFfi } from '../src/io/ffi.ts';
+import { throwRefused } from '../src/io/netlink.ts';
 import { Tun } from '../src/io/tun.ts';
 import { openUdpSocket } from '../src/io/udp.ts';
 import { encodeSockaddr, formatIpv4 } from '../src/wire/address.ts';
@@ -85,7 +86,7 @@ export async function wholeCost(
 ): Promise<{ ns: number; lost: number }> {
   const { gro = false, vnetHdr = false, uring = false, segmentation = true, mixed = false, random } = rung;
   const tun = Tun.open(ffi, { name: 'lnsb%d', queues: 1, mtu: 1500, addresses: ['10.99.0.1'], vnetHdr, uso: vnetHdr });
-  tun.addRoutes([{ address: '100.64.0.0', length: 10 }]);
+  throwRefused(tun.addRoutes([{ address: '100.64.0.0', length: 10 }]));
   const skip = { skip: (): void => undefined } as unknown as Parameters<typeof Bench.open>[0];
   const { sessions, tunnels } = random ?? { sessions: SESSIONS, tunnels: 1 };
   const sizes = { tunnels: Math.max(256, tunnels), sessions: Math.max(4096, sessions) };

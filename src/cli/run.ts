@@ -19,6 +19,7 @@ import { Lns, type NetBackEnd } from '../server/lns.ts';
 import { type Log, lineLog } from '../server/log.ts';
 import { defaultSocketPath, serveCli } from '../server/socket.ts';
 import { readInput } from './input.ts';
+import { LineWriter } from './line-writer.ts';
 import { readVersion } from './version.ts';
 
 const TIMER_MAX_MS = 0x7fffffff;
@@ -108,7 +109,10 @@ const serverProcesses = (server: Lns): Processes => ({
 export async function run(file: string, options: RunOptions): Promise<void> {
   if (readConfig(file, options.platform) === null)
     throw new ConfigError(`${file} is not in force: the server does not start`);
-  const log = lineLog((line) => console.log(line), options.verbose === true ? 'debug' : 'info');
+  const lines = new LineWriter(process.stdout.fd);
+  const log = lineLog((line) => lines.write(line), options.verbose === true ? 'debug' : 'info');
+  const onExit = (): void => lines.flushSync();
+  process.on('exit', onExit);
   const operators = new Set<(text: string) => void>();
   let lns: Lns | null = null;
   let timer: NodeJS.Timeout | null = null;
@@ -214,5 +218,7 @@ export async function run(file: string, options: RunOptions): Promise<void> {
     await server.stop();
   } finally {
     await commands.close();
+    await lines.flush();
+    process.off('exit', onExit);
   }
 }

@@ -1,7 +1,7 @@
 import type { SystemError } from '../errors.ts';
 import type { Ffi } from '../io/ffi.ts';
 import { NetworkNamespace } from '../io/namespace.ts';
-import type { Prefix } from '../io/netlink.ts';
+import { type Prefix, throwRefused } from '../io/netlink.ts';
 import type { Rungs } from '../io/rungs.ts';
 import { Tun } from '../io/tun.ts';
 import { TunSteering } from '../io/tun-steering.ts';
@@ -52,7 +52,7 @@ export class ClientDevice {
     try {
       const tun = space === null ? make() : space.run(make);
       try {
-        tun.addNewRoutes(options.routes);
+        throwRefused(tun.addNewRoutes(options.routes));
       } catch (error) {
         tun.close();
         throw error;
@@ -120,7 +120,7 @@ export class ClientDevice {
     this.#tun.deleteAddress(formatIpv4(address));
     this.#steering?.delete(address);
     // With a device's last address the kernel takes its routes away.
-    if (this.#holders.size === 0) this.#tun.addRoutes(this.#routes);
+    if (this.#holders.size === 0) throwRefused(this.#tun.addRoutes(this.#routes));
   }
   #setMtu(): void {
     if (this.#mtus.size === 0) return;

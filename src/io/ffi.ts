@@ -38,6 +38,8 @@ interface Calls {
   epoll_ctl(epoll: number, operation: number, fd: number, event: number): number;
   epoll_wait(epoll: number, events: number, most: number, timeout: number): number;
   clock_gettime(clock: number, timespec: number): number;
+  nanosleep(request: number, remaining: number): number;
+  prctl(option: number, a: number, b: number, c: number, d: number): number;
   if_nametoindex(name: number): number;
   /** Of the calling thread alone. */
   setns(fd: number, kind: number): number;
@@ -66,6 +68,8 @@ const SIGNATURES: Record<keyof Calls, readonly [returns: string, ...parameters: 
   epoll_ctl: ['int', 'int', 'int', 'int', 'uint64_t'],
   epoll_wait: ['int', 'int', 'uint64_t', 'int', 'int'],
   clock_gettime: ['int', 'int', 'uint64_t'],
+  nanosleep: ['int', 'uint64_t', 'uint64_t'],
+  prctl: ['int', 'int', 'uint64_t', 'uint64_t', 'uint64_t', 'uint64_t'],
   if_nametoindex: ['int', 'uint64_t'],
   setns: ['int', 'int', 'int'],
   unshare: ['int', 'int'],

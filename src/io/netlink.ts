@@ -1,3 +1,4 @@
+import type { SystemError } from '../errors.ts';
 import { parseAddress } from '../wire/address.ts';
 import { AF_INET, AF_INET6, AF_NETLINK, type Ffi, SOCK_CLOEXEC, SOCK_RAW, systemError } from './ffi.ts';
 
@@ -50,6 +51,17 @@ export interface Prefix {
   readonly metric?: number;
 }
 
+/** What the kernel did not do of a list. */
+export interface RefusedRoute {
+  readonly prefix: Prefix;
+  readonly error: SystemError;
+}
+
+/** @throws SystemError with the first that was refused */
+export function throwRefused(refused: readonly RefusedRoute[]): void {
+  if (refused.length > 0) throw refused[0]!.error;
+}
+
 /** A small rtnetlink client: what the LNS does to the host's network, and nothing more (rtnetlink(7)). */
 export class Netlink {
   readonly #ffi: Ffi;
@@ -96,17 +108,17 @@ export class Netlink {
       ignore,
     );
   }
-  /** Adds routes through a device, many a system call. An existing one is replaced. */
-  addRoutes(index: number, prefixes: readonly Prefix[]): void {
-    this.#routes(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, index, prefixes);
+  /** Adds routes through a device, many a system call. An existing one is replaced. @returns those that were refused */
+  addRoutes(index: number, prefixes: readonly Prefix[]): RefusedRoute[] {
+    return this.#routes(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, index, prefixes);
   }
-  /** The same, but a prefix that has a route already is refused. @throws SystemError (EEXIST); the others may be there then */
-  addNewRoutes(index: number, prefixes: readonly Prefix[]): void {
-    this.#routes(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, index, prefixes);
+  /** The same, but a prefix that has a route already is refused (EEXIST). */
+  addNewRoutes(index: number, prefixes: readonly Prefix[]): RefusedRoute[] {
+    return this.#routes(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, index, prefixes);
   }
-  /** Takes routes away. One that is gone already is no error. */
-  deleteRoutes(index: number, prefixes: readonly Prefix[]): void {
-    this.#routes(RTM_DELROUTE, 0, index, prefixes, [3 /* ESRCH */]);
+  /** Takes routes away. One that is gone already is no error. @returns those that were refused */
+  deleteRoutes(index: number, prefixes: readonly Prefix[]): RefusedRoute[] {
+    return this.#routes(RTM_DELROUTE, 0, index, prefixes, [3 /* ESRCH */]);
   }
   /** An interface; null where there is none. `queues`: receive queues that it may have. @throws SystemError */
   link(index: number): { mtu: number; mac: Uint8Array; queues: number } | null {
@@ -194,10 +206,17 @@ export class Netlink {
       }
     }
   }
-  #routes(type: number, flags: number, index: number, prefixes: readonly Prefix[], ignore: number[] = []): void {
+  #routes(
+    type: number,
+    flags: number,
+    index: number,
+    prefixes: readonly Prefix[],
+    ignore: number[] = [],
+  ): RefusedRoute[] {
+    const refused: RefusedRoute[] = [];
     for (let from = 0; from < prefixes.length; from += BATCH) {
       const part = prefixes.slice(from, from + BATCH);
-      this.#request(
+      const errors = this.#exchange(
         part.map((prefix) => {
           const { family, octets } = parsePrefix(prefix);
           const body = new Uint8Array([
@@ -217,14 +236,26 @@ export class Netlink {
           const metric = prefix.metric === undefined ? [] : [attribute(RTA_PRIORITY, u32(prefix.metric))];
           return message(type, flags, body, attribute(RTA_DST, octets), attribute(RTA_OIF, u32(index)), ...metric);
         }),
-        `route ${part[0]!.address}/${part[0]!.length}${part.length > 1 ? ` and ${part.length - 1} more` : ''}`,
-        ignore,
+        'routes',
       );
+      for (const [i, errno] of errors.entries()) {
+        if (errno === 0 || ignore.includes(errno)) continue;
+        const prefix = part[i]!;
+        refused.push({ prefix, error: systemError(`route ${prefix.address}/${prefix.length}`, errno) });
+      }
     }
+    return refused;
   }
 
-  /** Sends messages in one call and awaits each one's acknowledgement. @throws SystemError with the first refusal */
+  /** @throws SystemError where the kernel refuses one */
   #request(messages: readonly Uint8Array[], what: string, ignore: readonly number[] = []): void {
+    const errno = this.#exchange(messages, what).find((one) => one !== 0 && !ignore.includes(one));
+    if (errno !== undefined) throw systemError(what, errno);
+  }
+  /** Sends messages in one call and awaits each one's acknowledgement. @returns their errors, 0 for none, in order */
+  #exchange(messages: readonly Uint8Array[], what: string): number[] {
+    const first = this.#sequence + 1;
+    const errors = messages.map(() => 0);
     for (const one of messages) {
       const view = new DataView(one.buffer);
       view.setUint16(6, view.getUint16(6, true) | NLM_F_REQUEST | NLM_F_ACK, true);
@@ -233,7 +264,6 @@ export class Netlink {
     const all = new Uint8Array(Buffer.concat(messages));
     if (this.#ffi.sendto(this.#fd, this.#ffi.addressOf(all), all.length, 0, 0, 0) < 0) throw this.#ffi.error(what);
     let waiting = messages.length;
-    let failure = 0;
     while (waiting > 0) {
       const octets = this.#ffi.recv(this.#fd, this.#ffi.addressOf(this.#reply), this.#reply.length, 0);
       if (octets <= 0) throw this.#ffi.error(what);
@@ -243,13 +273,13 @@ export class Netlink {
         if (length < NLMSG_HEADER) break;
         if (view.getUint16(at + 4, true) === NLMSG_ERROR) {
           waiting--;
-          const errno = -view.getInt32(at + NLMSG_HEADER, true);
-          if (errno !== 0 && !ignore.includes(errno) && failure === 0) failure = errno;
+          const place = view.getUint32(at + 8, true) - first;
+          if (place >= 0 && place < errors.length) errors[place] = -view.getInt32(at + NLMSG_HEADER, true);
         }
         at += (length + 3) & ~3;
       }
     }
-    if (failure !== 0) throw systemError(what, failure);
+    return errors;
   }
 }
 

@@ -1,7 +1,7 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { ConfigError, SystemError } from '../errors.ts';
 import { cString, type Ffi, O_CLOEXEC, O_NONBLOCK, O_RDWR } from './ffi.ts';
-import { Netlink, type Prefix } from './netlink.ts';
+import { Netlink, type Prefix, type RefusedRoute } from './netlink.ts';
 
 const TUNSETIFF = 0x400454ca;
 const IFF_TUN = 0x0001;
@@ -105,18 +105,19 @@ export class Tun {
   deleteAddress(address: string): void {
     this.#netlink.deleteAddress(this.index, address, 32);
   }
-  addRoutes(prefixes: readonly Prefix[]): void {
-    this.#netlink.addRoutes(this.index, prefixes);
+  /** @returns those that the kernel refused */
+  addRoutes(prefixes: readonly Prefix[]): RefusedRoute[] {
+    return this.#netlink.addRoutes(this.index, prefixes);
   }
-  /** Routes to prefixes that have none yet. @throws SystemError (EEXIST) */
-  addNewRoutes(prefixes: readonly Prefix[]): void {
-    this.#netlink.addNewRoutes(this.index, prefixes);
+  /** Routes to prefixes that have none yet; others are refused (EEXIST). */
+  addNewRoutes(prefixes: readonly Prefix[]): RefusedRoute[] {
+    return this.#netlink.addNewRoutes(this.index, prefixes);
   }
   setMtu(mtu: number): void {
     this.#netlink.setLinkUp(this.index, mtu, QUEUE_LENGTH);
   }
-  deleteRoutes(prefixes: readonly Prefix[]): void {
-    this.#netlink.deleteRoutes(this.index, prefixes);
+  deleteRoutes(prefixes: readonly Prefix[]): RefusedRoute[] {
+    return this.#netlink.deleteRoutes(this.index, prefixes);
   }
   /** Takes the device away, and with it its addresses and routes. The shards must have let go of the queues. */
   close(): void {

@@ -1,6 +1,6 @@
 import type { FramedRoute } from '../aaa/types.ts';
 import type { PoolConfig } from '../config/types.ts';
-import type { Prefix } from '../io/netlink.ts';
+import { type Prefix, type RefusedRoute, throwRefused } from '../io/netlink.ts';
 import type { Tun } from '../io/tun.ts';
 import { formatIpv4 } from '../wire/address.ts';
 import type { Log } from './log.ts';
@@ -11,6 +11,8 @@ type PoolPrefix = PoolConfig['prefixes'][number];
 const keyOf = ({ address, length }: PoolPrefix): string => `${formatIpv4(address)}/${length}`;
 const prefixOf = ({ address, length }: PoolPrefix): Prefix => ({ address: formatIpv4(address), length });
 const hostOf = (address: number): Prefix => ({ address: formatIpv4(address), length: 32 });
+
+const nameOf = ({ address, length }: Prefix): string => `${address}/${length}`;
 
 /** Behind what the operator has set up: routers prefer static routes to those of subscribers, too. */
 const FRAMED_METRIC = 1024;
@@ -46,7 +48,7 @@ export class HostRoutes {
     this.#tun = tun;
     this.#log = log;
     this.#prefixes = prefixesOf(pools);
-    tun.addRoutes([...this.#prefixes.values()].map(prefixOf));
+    throwRefused(tun.addRoutes([...this.#prefixes.values()].map(prefixOf)));
   }
 
   /** One user more or less of a client's address (a 32-bit number). */
@@ -95,28 +97,43 @@ export class HostRoutes {
     this.#scheduled = false;
     if (this.#closed) return;
     this.#applyFramed();
+    this.#delete(gone.filter((address) => !this.#isPrefix(address)).map(hostOf));
+    for (const address of gone) this.#routed.delete(address);
+    const added = this.#add(come.map(hostOf));
+    for (const address of come) if (added.has(nameOf(hostOf(address)))) this.#routed.add(address);
+  }
+  /** Adds routes, and logs what the kernel does not take. @returns names of those that are there: one does not need another */
+  #add(prefixes: readonly Prefix[]): Set<string> {
+    const refused = this.#logged(() => this.#tun.addRoutes(prefixes));
+    const added = new Set(refused === null ? [] : prefixes.map(nameOf));
+    for (const { prefix } of refused ?? []) added.delete(nameOf(prefix));
+    return added;
+  }
+  #delete(prefixes: readonly Prefix[]): void {
+    this.#logged(() => this.#tun.deleteRoutes(prefixes));
+  }
+  /** @returns null where none was done */
+  #logged(work: () => readonly RefusedRoute[]): readonly RefusedRoute[] | null {
+    const say = (reason: string): void => this.#log('error', 'route', { reason });
     try {
-      this.#tun.deleteRoutes(gone.filter((address) => !this.#isPrefix(address)).map(hostOf));
-      for (const address of gone) this.#routed.delete(address);
-      this.#tun.addRoutes(come.map(hostOf));
-      for (const address of come) this.#routed.add(address);
+      const refused = work();
+      const more = refused.length - 1;
+      if (more >= 0) say(`${refused[0]!.error.message}${more > 0 ? `; and ${more} more` : ''}`);
+      return refused;
     } catch (error) {
-      this.#log('error', 'route', { reason: (error as Error).message });
+      say((error as Error).message);
+      return null;
     }
   }
   #applyFramed(): void {
     const gone = [...this.#framedChanged].filter((key) => !this.#framed.has(key) && this.#framedRouted.has(key));
     const come = [...this.#framedChanged].filter((key) => this.#framed.has(key) && !this.#framedRouted.has(key));
     this.#framedChanged.clear();
-    try {
-      this.#tun.deleteRoutes(gone.map((key) => this.#framedRouted.get(key)!));
-      for (const key of gone) this.#framedRouted.delete(key);
-      const prefixes = come.map((key) => [key, this.#framed.get(key)!.prefix] as const);
-      this.#tun.addRoutes(prefixes.map(([, prefix]) => prefix));
-      for (const [key, prefix] of prefixes) this.#framedRouted.set(key, prefix);
-    } catch (error) {
-      this.#log('error', 'route', { reason: (error as Error).message });
-    }
+    this.#delete(gone.map((key) => this.#framedRouted.get(key)!));
+    for (const key of gone) this.#framedRouted.delete(key);
+    const prefixes = come.map((key) => [key, this.#framed.get(key)!.prefix] as const);
+    const added = this.#add(prefixes.map(([, prefix]) => prefix));
+    for (const [key, prefix] of prefixes) if (added.has(nameOf(prefix))) this.#framedRouted.set(key, prefix);
   }
   /** Is the address a pool of its own? Its route is the pool's then. */
   #isPrefix(address: number): boolean {
@@ -127,7 +144,7 @@ export class HostRoutes {
   prepare(pools: Iterable<PoolConfig>): void {
     const added = [...prefixesOf(pools)].filter(([key]) => !this.#prefixes.has(key)).map(([, prefix]) => prefix);
     try {
-      this.#tun.addRoutes(added.map(prefixOf));
+      throwRefused(this.#tun.addRoutes(added.map(prefixOf)));
     } catch (error) {
       this.#tun.deleteRoutes(added.map(prefixOf));
       throw error;
@@ -140,17 +157,13 @@ export class HostRoutes {
   reconfigure(pools: Iterable<PoolConfig>, again: boolean): void {
     const before = again ? new Map<string, PoolPrefix>() : this.#prefixes;
     this.#prefixes = prefixesOf(pools);
-    try {
-      if (again) {
-        this.#tun.addRoutes([...this.#prefixes.values()].map(prefixOf));
-        this.#routed.clear();
-        this.#framedRouted.clear();
-        for (const key of this.#framed.keys()) this.#framedChanged.add(key);
-      }
-      this.#tun.deleteRoutes([...before].filter(([key]) => !this.#prefixes.has(key)).map(([, one]) => prefixOf(one)));
-    } catch (error) {
-      this.#log('error', 'route', { reason: (error as Error).message });
+    if (again) {
+      this.#add([...this.#prefixes.values()].map(prefixOf));
+      this.#routed.clear();
+      this.#framedRouted.clear();
+      for (const key of this.#framed.keys()) this.#framedChanged.add(key);
     }
+    this.#delete([...before].filter(([key]) => !this.#prefixes.has(key)).map(([, one]) => prefixOf(one)));
     for (const address of this.#users.keys()) this.#look(address);
     if (this.#changed.size > 0 || this.#framedChanged.size > 0) this.#apply();
   }

@@ -144,13 +144,23 @@ test('a TUN device comes up with its addresses and routes in bulk, and goes away
     assert.equal(tun.fds.length, 2);
     assert.match(ip('addr', 'show', 'dev', tun.name), /mtu 1400 [\s\S]*inet 198\.18\.255\.1\/32/);
     const prefixes = Array.from({ length: 10_000 }, (_, i) => ({ address: `198.18.${i >> 8}.${i & 255}`, length: 32 }));
-    tun.addRoutes(prefixes);
-    tun.addRoutes(prefixes.slice(0, 10)); // again: replaced
+    assert.deepEqual(tun.addRoutes(prefixes), []);
+    assert.deepEqual(tun.addRoutes(prefixes.slice(0, 10)), []); // again: replaced
     assert.equal(ip('route', 'show', 'dev', tun.name).trim().split('\n').length, 10_000);
-    tun.deleteRoutes(prefixes);
-    tun.deleteRoutes(prefixes.slice(0, 10)); // gone already: no error
+    assert.deepEqual(tun.deleteRoutes(prefixes), []);
+    assert.deepEqual(tun.deleteRoutes(prefixes.slice(0, 10)), []); // gone already: no error
     assert.equal(ip('route', 'show', 'dev', tun.name).trim(), '');
-    assert.throws(() => tun.addRoutes([{ address: '198.18.0.1', length: 24 }]), /EINVAL/);
+    // One that is refused is said, and the others are there.
+    const refused = tun.addRoutes([
+      { address: '198.18.1.1', length: 32 },
+      { address: '198.18.0.1', length: 24 },
+      { address: '198.18.1.3', length: 32 },
+    ]);
+    assert.deepEqual(
+      refused.map(({ prefix, error }) => [prefix.address, error.errorName]),
+      [['198.18.0.1', 'EINVAL']],
+    );
+    assert.match(ip('route', 'show', 'dev', tun.name), /^198\.18\.1\.1 [^\n]*\n198\.18\.1\.3 [^\n]*\n$/);
   } finally {
     tun.close();
   }
