@@ -1,4 +1,5 @@
 import { NO_ATTRIBUTES, overlay } from '../config/resolve.ts';
+import type { TunnelClient } from '../config/types.ts';
 import {
   type Aaa,
   type AccessLine,
@@ -10,15 +11,29 @@ import {
 
 const NOTHING_TO_WITHDRAW = (): void => undefined;
 
+/** Attributes by tunnel client and user, which a change of the configuration makes anew: all sessions of one share them. */
+const known = new WeakMap<TunnelClient, WeakMap<object, SubscriberAttributes>>();
+const UNKNOWN_USER = {};
+
 /** What the configuration gives user `name`: its own, its group profile's, then the tunnel client's defaults. */
 export function localAttributes(line: AccessLine, name: string): SubscriberAttributes {
+  const { tunnelClient } = line;
   const user = line.userProfile.clients.get(name);
-  const ppp = overlay(user?.ppp ?? NO_ATTRIBUTES, line.tunnelClient.userDefaults);
-  return {
+  let byUser = known.get(tunnelClient);
+  if (byUser === undefined) {
+    byUser = new WeakMap();
+    known.set(tunnelClient, byUser);
+  }
+  const before = byUser.get(user ?? UNKNOWN_USER);
+  if (before !== undefined) return before;
+  const ppp = overlay(user?.ppp ?? NO_ATTRIBUTES, tunnelClient.userDefaults);
+  const attributes: SubscriberAttributes = {
     ...NO_SUBSCRIBER_ATTRIBUTES,
     framedAddress: user?.framedAddress ?? null,
-    ppp: { ...ppp, interfaceId: ppp.interfaceId ?? line.tunnelClient.interfaceId },
+    ppp: { ...ppp, interfaceId: ppp.interfaceId ?? tunnelClient.interfaceId },
   };
+  byUser.set(user ?? UNKNOWN_USER, attributes);
+  return attributes;
 }
 
 /** Users of the configuration: clients of the access profile (`authentication-order password`, `none`). */

@@ -7,13 +7,21 @@ import type { PeerAddress } from '../wire/address.ts';
 export type Credentials = Extract<PppAction, { do: 'authenticate' }>;
 
 /** The call that a user came by. */
-export interface AccessLine {
+export interface AccessLine extends AccessTunnel {
+  readonly sessionId: number;
+  readonly peerSessionId: number;
+  readonly request: CallRequest;
+  readonly connected: CallConnected;
+  /** Acct-Session-Id: unique over restarts. */
+  readonly accountingId: string;
+}
+
+/** What all lines of a tunnel have in common. */
+export interface AccessTunnel {
   readonly tunnelGroup: string;
   readonly serviceInterface: string;
   readonly tunnelId: number;
-  readonly sessionId: number;
   readonly peerTunnelId: number;
-  readonly peerSessionId: number;
   readonly localAddress: string;
   readonly peer: PeerAddress;
   /** The LAC's Host Name AVP. */
@@ -21,10 +29,6 @@ export interface AccessLine {
   readonly localName: string;
   readonly tunnelClient: TunnelClient;
   readonly userProfile: UserProfile;
-  readonly request: CallRequest;
-  readonly connected: CallConnected;
-  /** Acct-Session-Id: unique over restarts. */
-  readonly accountingId: string;
 }
 
 /** A rate limit: bits a second, and the octets that may go at once. */

@@ -64,7 +64,8 @@ export class Authenticator {
   /** The answer that is, or was, judged: its identifier and data. */
   #judgedId = -1;
   #judged: Uint8Array = NOTHING;
-  /** Our answer to it. */
+  /** Our answer to it, less its identifier. */
+  #answerCode = 0;
   #answer: Uint8Array | null = null;
   /** MS-CHAP: what Success has to prove, from the user's secret. */
   #proof: string | null = null;
@@ -154,9 +155,7 @@ export class Authenticator {
   /** Our answer was lost: the same one again, whatever is in this (RFC 1994 section 4.1, RFC 1334 section 2.2.1). */
   #again(packet: PppPacket, out: PppAction[]): void {
     if (this.#answer === null || (this.method !== 'pap' && packet.identifier !== this.#judgedId)) return;
-    const again = this.#answer.slice();
-    again[5] = packet.identifier;
-    out.push({ do: 'send', frame: again, priority: false });
+    this.#sendAnswer(packet.identifier, out);
   }
 
   #ask(
@@ -203,39 +202,51 @@ export class Authenticator {
     this.#deadline = Number.POSITIVE_INFINITY;
     this.#judged = NOTHING; // a password, with PAP
     if (this.method === 'pap') {
-      const text = messageOctets(answer.message ?? (answer.passed ? '' : REFUSED));
-      const data = new Uint8Array(1 + text.length);
-      data[0] = text.length;
-      data.set(text, 1);
       return this.#send(
         answer.passed,
-        buildFrame(PPP_PAP, answer.passed ? PAP_ACK : PAP_NAK, this.#judgedId, data),
+        answer.passed ? PAP_ACK : PAP_NAK,
+        messageOctets(answer.message ?? (answer.passed ? '' : REFUSED)),
         out,
       );
     }
     if (this.method === 'mschap-v2') return this.#decideMsChap(answer, now, out);
-    const text = messageOctets(answer.message ?? (answer.passed ? WELCOME : REFUSED));
     return this.#send(
       answer.passed,
-      buildFrame(PPP_CHAP, answer.passed ? CHAP_SUCCESS : CHAP_FAILURE, this.#judgedId, text),
+      answer.passed ? CHAP_SUCCESS : CHAP_FAILURE,
+      messageOctets(answer.message ?? (answer.passed ? WELCOME : REFUSED)),
       out,
     );
   }
-  #send(passed: boolean, frame: Uint8Array, out: PppAction[]): AuthVerdict {
+  /** @param message what the answer says, in octets */
+  #send(passed: boolean, code: number, message: Uint8Array, out: PppAction[]): AuthVerdict {
     this.state = passed ? 'passed' : 'failed';
+    this.#challenge = NOTHING;
+    this.#proof = null;
     if (!this.#silent) {
-      this.#answer = frame;
-      out.push({ do: 'send', frame: frame.slice(), priority: false });
+      this.#answerCode = code;
+      this.#answer = message;
+      this.#sendAnswer(this.#judgedId, out);
     }
     return this.state === 'passed' ? 'passed' : 'failed';
+  }
+
+  #sendAnswer(identifier: number, out: PppAction[]): void {
+    const message = this.#answer!;
+    let frame: Uint8Array;
+    if (this.method === 'pap') {
+      const data = new Uint8Array(1 + message.length);
+      data[0] = message.length;
+      data.set(message, 1);
+      frame = buildFrame(PPP_PAP, this.#answerCode, identifier, data);
+    } else frame = buildFrame(PPP_CHAP, this.#answerCode, identifier, message);
+    out.push({ do: 'send', frame, priority: false });
   }
 
   #decideMsChap(answer: AuthAnswer, now: number, out: PppAction[]): AuthVerdict {
     if (answer.passed) {
       const proof = this.#proofOf(answer.msChap2Success);
       if (proof !== null) {
-        const text = messageOctets(`${proof} M=${answer.message ?? WELCOME}`);
-        return this.#send(true, buildFrame(PPP_CHAP, CHAP_SUCCESS, this.#judgedId, text), out);
+        return this.#send(true, CHAP_SUCCESS, messageOctets(`${proof} M=${answer.message ?? WELCOME}`), out);
       }
       // The peer would have to end the session (section 5): better it hears why.
       this.reason = 'passed, but without the secret or its proof';
@@ -253,7 +264,7 @@ export class Authenticator {
           ? 'The password has expired; it cannot be changed here'
           : REFUSED);
     const text = messageOctets(mschap.formatError({ code, retry, challenge: null, message }, challenge));
-    const verdict = this.#send(false, buildFrame(PPP_CHAP, CHAP_FAILURE, this.#judgedId, text), out);
+    const verdict = this.#send(false, CHAP_FAILURE, text, out);
     if (!retry) return verdict;
     // Section 9.1.4: the next Response has the next identifier, and answers the challenge in Failure.
     this.state = 'waiting';
@@ -270,8 +281,14 @@ export class Authenticator {
 }
 
 const latin1 = (octets: Uint8Array): string => Buffer.from(octets).toString('latin1');
+/** Kept by every session that they were said to. */
+const USUAL: ReadonlyMap<string, Uint8Array> = new Map(
+  ['', WELCOME, REFUSED].map((text) => [text, new Uint8Array(Buffer.from(text, 'utf8'))]),
+);
 /** UTF-8, cut between two characters. */
 function messageOctets(text: string): Uint8Array {
+  const usual = USUAL.get(text);
+  if (usual !== undefined) return usual;
   const octets = Buffer.from(text, 'utf8');
   if (octets.length <= MESSAGE_MAX) return octets;
   let end = MESSAGE_MAX;

@@ -34,9 +34,9 @@ export class Ipcp extends ControlProtocol {
   #wantAddress = true;
   /** The peer was told once that it should ask for an address. */
   #suggested = false;
-  /** Client: name servers as learnt, by option. */
-  readonly servers = new Map<number, number>();
-  readonly #ask = new Set<number>();
+  /** Client: name servers as learnt, by option; those that it asks for. */
+  readonly servers: Map<number, number> | null;
+  readonly #ask: Set<number> | null;
   refused = false;
 
   /** @param assignment what a server gives; null: this is a client, which asks */
@@ -46,19 +46,21 @@ export class Ipcp extends ControlProtocol {
     this.#peerMru = peerMru;
     this.#owner = owner;
     this.localAddress = assignment?.localAddress ?? 0;
+    this.servers = assignment === null ? new Map() : null;
+    this.#ask = assignment === null ? new Set() : null;
     this.reset();
   }
 
   protected reset(): void {
     this.#wantAddress = true;
     this.#suggested = false;
-    if (this.assignment === null) for (const type of [IPCP_PRIMARY_DNS, IPCP_SECONDARY_DNS]) this.#ask.add(type);
+    if (this.#ask !== null) for (const type of [IPCP_PRIMARY_DNS, IPCP_SECONDARY_DNS]) this.#ask.add(type);
   }
 
   protected request(): PppOption[] {
     const options: PppOption[] = [];
     if (this.#wantAddress) options.push({ type: IPCP_ADDRESS, value: octets32(this.localAddress) });
-    for (const type of this.#ask) options.push({ type, value: octets32(this.servers.get(type) ?? 0) });
+    for (const type of this.#ask ?? []) options.push({ type, value: octets32(this.servers!.get(type) ?? 0) });
     return options;
   }
 
@@ -117,7 +119,7 @@ export class Ipcp extends ControlProtocol {
         // A server keeps its own address; a client takes what it is given.
         if (this.assignment === null) this.localAddress = be32(value, 0);
         else this.#wantAddress = false;
-      } else if (this.#ask.has(type)) this.servers.set(type, be32(value, 0));
+      } else if (this.#ask?.has(type) === true) this.servers!.set(type, be32(value, 0));
     }
   }
   protected rejected(options: readonly PppOption[]): void {
@@ -126,8 +128,8 @@ export class Ipcp extends ControlProtocol {
         this.#wantAddress = false;
         if (this.assignment === null) this.refused = true;
       } else {
-        this.#ask.delete(type);
-        this.servers.delete(type);
+        this.#ask?.delete(type);
+        this.servers?.delete(type);
       }
     }
   }

@@ -47,7 +47,7 @@ export abstract class ControlProtocol {
   #failures = 0;
   /** Configure-Requests sent in this negotiation. */
   #requests = 0;
-  /** What the next action answers. */
+  /** What the next action answers, while a packet is looked at. */
   #packet: PppPacket | null = null;
   #reply: Judgement | null = null;
 
@@ -160,6 +160,13 @@ export abstract class ControlProtocol {
   receive(packet: PppPacket, now: number, out: PppAction[]): void {
     if (this.state === 'Initial' || this.state === 'Starting') return;
     this.#packet = packet;
+    this.#take(packet, now, out);
+    // An open session is there for days: nothing of its negotiation is kept.
+    this.#packet = null;
+    this.#reply = null;
+    if (this.#requestId === -1) this.#requested = NOTHING;
+  }
+  #take(packet: PppPacket, now: number, out: PppAction[]): void {
     switch (packet.code) {
       case CONFIGURE_REQUEST: {
         const options = parseOptions(packet.data);

@@ -42,7 +42,7 @@ export class PppSession implements LcpOwner, IpcpOwner {
   /** While a LAC's LCP is taken over: what it left to be done. */
   #proxied: ProxyAuthentication | null = null;
   /** When LCP came up, lately. */
-  #opened: number[] = [];
+  #opened: readonly number[] = [];
   /** Waiting for `addressAssigned`. */
   #asking = false;
 
@@ -238,8 +238,7 @@ export class PppSession implements LcpOwner, IpcpOwner {
   }
   /** Each renegotiation costs a question to the judge: a peer gets a few, then one now and then. */
   #restless(now: number): boolean {
-    this.#opened = this.#opened.filter((at) => at > now - RESTLESS_MS);
-    this.#opened.push(now);
+    this.#opened = this.#opened.filter((at) => at > now - RESTLESS_MS).concat(now);
     return this.#opened.length > RESTLESS_MAX;
   }
   #judgeProxied(proxied: Extract<ProxyAuthentication, { do: 'judge' }>, now: number, out: PppAction[]): void {

@@ -2,7 +2,7 @@ import type { AccountedSession, SessionUsage } from '../aaa/accounting.ts';
 import { nasPortId } from '../aaa/attributes.ts';
 import type { DynamicSession } from '../aaa/dynamic.ts';
 import { Terminate, type TerminateCause } from '../aaa/terminate.ts';
-import type { AccessLine, SubscriberAttributes } from '../aaa/types.ts';
+import type { AccessLine, AccessTunnel, SubscriberAttributes } from '../aaa/types.ts';
 import type { PppEnd } from '../ppp/types.ts';
 import type { Bundle } from './bundles.ts';
 import type { Call } from './call.ts';
@@ -10,9 +10,16 @@ import type { Plane } from './plane.ts';
 
 const NOTHING: SessionUsage = { rxPackets: 0, rxOctets: 0, txPackets: 0, txOctets: 0 };
 
+/** What AAA is told of a call. */
+export function accessLine(call: Call, access: AccessTunnel, accountingId: string): AccessLine {
+  const { sessionId, peerSessionId, request, connected } = call;
+  return { ...access, sessionId, peerSessionId, request, connected: connected!, accountingId };
+}
+
 /** A call whose network is, or was, up, as accounting sees it. A call that negotiates anew is a new session. */
 export class AccountedCall implements AccountedSession, DynamicSession {
-  readonly line: AccessLine;
+  readonly accountingId: string;
+  readonly #access: AccessTunnel;
   readonly userName: string;
   readonly attributes: SubscriberAttributes;
   readonly address: number;
@@ -27,24 +34,27 @@ export class AccountedCall implements AccountedSession, DynamicSession {
   /** As it last was: the call has left its bundle when its Stop is made. */
   #bundle: { id: string; links: number } | null = null;
 
-  constructor(call: Call, line: AccessLine, plane: () => Plane) {
+  /** @param access as it is now: whatever becomes of the tunnel's configuration, its end is told to the same ones */
+  constructor(call: Call, accountingId: string, access: AccessTunnel, plane: () => Plane) {
     this.call = call;
     this.#plane = plane;
-    this.line = line;
+    this.accountingId = accountingId;
+    this.#access = access;
     this.userName = call.userName;
     const { networkEnd: end } = call;
     this.attributes = end.attributes ?? call.attributes!;
     this.address = end.address;
     this.byRadius = call.byRadius;
-    this.#before = plane().tables.sessionCounters(call.row);
+    const { rxPackets, rxOctets, txPackets, txOctets } = plane().tables.sessionCounters(call.row);
+    this.#before = rxPackets + txPackets === 0 ? NOTHING : { rxPackets, rxOctets, txPackets, txOctets };
   }
   get bundle(): { id: string; links: number } | null {
     const { bundle } = this.call;
     if (bundle !== null) this.#bundle = { id: bundleId(bundle), links: bundle.members.length };
     return this.#bundle;
   }
-  get accountingId(): string {
-    return this.line.accountingId;
+  get line(): AccessLine {
+    return accessLine(this.call, this.#access, this.accountingId);
   }
   get multiSessionId(): string {
     return this.bundle?.id ?? '';
@@ -53,10 +63,10 @@ export class AccountedCall implements AccountedSession, DynamicSession {
     return nasPortId(this.line);
   }
   get callingNumber(): string {
-    return this.line.request.callingNumber;
+    return this.call.request.callingNumber;
   }
   get calledNumber(): string {
-    return this.line.request.calledNumber;
+    return this.call.request.calledNumber;
   }
   usage(): SessionUsage {
     if (this.downAt !== null || this.call.row === 0) return this.#last;

@@ -1,13 +1,13 @@
 import type dgram from 'node:dgram';
 import type { TerminateCause } from '../aaa/terminate.ts';
-import type { FramedRoute, SubscriberAttributes } from '../aaa/types.ts';
+import type { AccessTunnel, FramedRoute, SubscriberAttributes } from '../aaa/types.ts';
 import type { AddressPool } from '../config/pool.ts';
 import type { ServiceUnit, TunnelClient, TunnelGroup } from '../config/types.ts';
 import type { Timed } from '../control/deadlines.ts';
 import type { ControlEndpoint } from '../control/endpoint.ts';
 import type { CallConnected, CallRequest, TunnelInfo } from '../control/types.ts';
 import type { PppSession } from '../ppp/session.ts';
-import type { AuthMethod, LcpResult, PppEnd } from '../ppp/types.ts';
+import type { AuthMethod, LcpResult, PppEnd, PppOptions } from '../ppp/types.ts';
 import type { AccountedCall } from './accounted.ts';
 import type { Bundle } from './bundles.ts';
 import type { Fields } from './log.ts';
@@ -42,6 +42,8 @@ export interface LnsTunnel {
   readonly openedAt: number;
   readonly openedDate: Date;
   readonly calls: Map<number, Call>;
+  /** What its calls have in common; null: to be made anew. */
+  shared: { readonly access: AccessTunnel; readonly ppp: PppOptions } | null;
   controlTxPackets: number;
   controlTxOctets: number;
   controlRxPackets: number;
@@ -57,6 +59,9 @@ export interface EndedTraffic {
   rxErrors: number;
   txErrors: number;
 }
+
+const NO_ROUTES: readonly FramedRoute[] = [];
+export const NO_FRAMES: readonly Uint8Array[] = [];
 
 /**
  * Whoever holds the client's address: a plain session, or a bundle. What it has comes from AAA, the pools and the
@@ -74,19 +79,27 @@ export abstract class NetworkEnd implements Timed {
   /** A fixed address, kept from the pools. */
   taken: number | null = null;
   /** Networks behind the client that it carries, or backs up. */
-  readonly routes: FramedRoute[] = [];
+  routes: readonly FramedRoute[] = NO_ROUTES;
   unit: ServiceUnit | null = null;
   up = false;
   upAt = 0;
-  upDate: Date | null = null;
+  /** The same by the clock of the day, in milliseconds. */
+  upTime = 0;
   readonly createdAt: number;
-  readonly createdDate = new Date();
+  readonly createdTime = Date.now();
   lastReason = '';
   /** Epoch of the last time that its row went down: it may go up again once all shards have passed. */
   downEpoch: number | null = null;
 
   constructor(now: number) {
     this.createdAt = now;
+  }
+  get createdDate(): Date {
+    return new Date(this.createdTime);
+  }
+  /** Null before it has been up. */
+  get upDate(): Date | null {
+    return this.upTime === 0 ? null : new Date(this.upTime);
   }
   abstract deadline(): number;
   abstract readonly kind: 'session' | 'bundle';
@@ -110,7 +123,7 @@ export class Call extends NetworkEnd {
   row = 0;
   connected: CallConnected | null = null;
   /** Frames that came before the ICCN. */
-  early: Uint8Array[] = [];
+  early: readonly Uint8Array[] = NO_FRAMES;
   /** Acct-Session-Id; empty until it is asked for. */
   accountingId = '';
   /** RADIUS has judged the user. */

@@ -88,6 +88,7 @@ export class Changes {
     for (const tunnel of target.tunnels.values()) {
       tunnel.gateway = refresher.group(tunnel.gateway);
       tunnel.client = refresher.client(tunnel.client, tunnel.gateway);
+      tunnel.shared = null;
     }
     for (const bundle of target.subscribers.bundles) bundle.group = refresher.group(bundle.group);
     target.subscribers.reconfigure(next);

@@ -73,6 +73,8 @@ export interface LnsOptions {
   readonly picBootMs?: number;
   /** Lower the Maximum Segment Size of TCP connections to this and to the client's MRU less 40; 'auto': to that alone. */
   readonly clampMss?: number | 'auto' | undefined;
+  /** Microseconds that packets may wait for others at rates where they come one by one (100); 0: none. */
+  readonly coalesceUs?: number | undefined;
   /** What exceeds a session's rate towards its client waits up to this long; 0, the default: it is dropped. */
   readonly queueMs?: number;
   /** Where log and trace files go; none are written where there is none. */
@@ -304,6 +306,7 @@ export class Lns {
         uso: this.rungs.has('uso'),
         uring: this.rungs.has('uring'),
         shaping: (this.options.queueMs ?? 0) > 0,
+        coalesceUs: this.options.coalesceUs ?? Number(process.env.COAL ?? 100),
         clampMss: this.options.clampMss === 'auto' ? CLAMP_AUTO : (this.options.clampMss ?? CLAMP_OFF),
         events: {
           frame: (row, frame) =>
@@ -616,6 +619,7 @@ export class Lns {
       openedAt: now,
       openedDate: new Date(),
       calls: new Map(),
+      shared: null,
       controlTxPackets: 0,
       controlTxOctets: 0,
       controlRxPackets: 0,

@@ -43,7 +43,7 @@ export class Networks {
   /** What the pools were made of. */
   #fingerprint: string;
   readonly #units = new Units();
-  readonly #stacks = new Map<number, { members: NetworkEnd[]; since: Date }>();
+  readonly #stacks = new Map<number, { members: NetworkEnd[]; since: number }>();
 
   constructor(options: NetworksOptions) {
     this.#options = options;
@@ -142,14 +142,10 @@ export class Networks {
   isUp(end: NetworkEnd, now: number): void {
     end.up = true;
     end.upAt = now;
-    end.upDate = new Date();
-    let stack = this.#stacks.get(end.address);
-    if (stack === undefined) {
-      stack = { members: [], since: end.upDate };
-      this.#stacks.set(end.address, stack);
-    }
-    stack.members.push(end);
-    stack.since = end.upDate;
+    end.upTime = Date.now();
+    const held = this.#stacks.get(end.address);
+    const stack = { members: held === undefined ? [end] : [...held.members, end], since: end.upTime };
+    this.#stacks.set(end.address, stack);
     this.#options.routes()?.change(end.address, 1);
     this.#steer(end);
     this.#routesUp(end, now);
@@ -174,7 +170,7 @@ export class Networks {
   #routesUp(end: NetworkEnd, now: number): void {
     for (const route of end.attributes?.framedRoutes ?? []) {
       if (this.#options.tables().addRoute(end.carrier, mappedAddress(route.address), 96 + route.length, now)) {
-        end.routes.push(route);
+        end.routes = [...end.routes, route];
         this.#options.routes()?.changeFramed(route, 1);
       } else
         this.#options.log('warning', 'route-table-full', {
@@ -188,7 +184,8 @@ export class Networks {
     end.up = false;
     this.#options.changed(end, false);
     this.#options.routes()?.change(end.address, -1);
-    for (const route of end.routes.splice(0)) this.#options.routes()?.changeFramed(route, -1);
+    for (const route of end.routes) this.#options.routes()?.changeFramed(route, -1);
+    end.routes = [];
     const stack = this.#stacks.get(end.address);
     if (stack === undefined) return;
     const at = stack.members.indexOf(end);
@@ -200,7 +197,7 @@ export class Networks {
       this.#options.steering()?.delete(end.address);
     } else if (carried) {
       this.#steer(next);
-      stack.since = new Date();
+      stack.since = Date.now();
       this.#logCarrier(next, end, 'carrier-down');
     }
   }
@@ -216,14 +213,14 @@ export class Networks {
   /** Addresses that more than one session or bundle has, or all that are up. */
   *stacks(sharedOnly = true): Generator<AddressStack> {
     for (const [address, { members, since }] of this.#stacks)
-      if (!sharedOnly || members.length > 1) yield { routingInstance: 0, address, members, since };
+      if (!sharedOnly || members.length > 1) yield { routingInstance: 0, address, members, since: new Date(since) };
   }
   /** Whether the end carries its address's traffic, and since when; null where it is not up. */
   carries(end: NetworkEnd): { active: boolean; since: Date } | null {
     const stack = end.up ? this.#stacks.get(end.address) : undefined;
     if (stack === undefined) return null;
     const active = stack.members.at(-1) === end;
-    return { active, since: active ? stack.since : end.upDate! };
+    return { active, since: active ? new Date(stack.since) : end.upDate! };
   }
 }
 

@@ -11,10 +11,10 @@ import type { TunSteering } from '../io/tun-steering.ts';
 import { PppSession } from '../ppp/session.ts';
 import type { MultilinkOptions, PppAction, PppEnd } from '../ppp/types.ts';
 import type { RandomSource } from '../wire/random.ts';
-import { AccountedCall, CAUSE_OF_PPP } from './accounted.ts';
+import { AccountedCall, accessLine, CAUSE_OF_PPP } from './accounted.ts';
 import { Bounds } from './bounds.ts';
 import { type Bundle, Bundles, multilinkOffer } from './bundles.ts';
-import { type Call, CDN_RESULT, type NetworkEnd } from './call.ts';
+import { type Call, CDN_RESULT, type LnsTunnel, type NetworkEnd, NO_FRAMES } from './call.ts';
 import type { Log } from './log.ts';
 import { Networks } from './networks.ts';
 import type { Plane } from './plane.ts';
@@ -132,22 +132,12 @@ export class Subscribers {
     const { tunnel } = call;
     call.connected = connected;
     if (connected.sequencingRequired) this.#tables.requireSequencing(call.row);
-    call.ppp = new PppSession({
-      role: 'server',
-      random: this.#options.random,
-      md5: this.#options.md5,
-      mru: MRU,
-      // `none` first: nobody is asked. Behind another method it is for users whom that one does not know.
-      authentication: this.profileOf(call).authenticationOrder[0] === 'none' ? [] : tunnel.client.pppAuthentication,
-      name: this.localName(call),
-      compression: true,
-      multilink: tunnel.client.multilink === null ? null : this.#multilink,
-    });
+    call.ppp = new PppSession(this.#shared(tunnel).ppp);
     const out: PppAction[] = [];
     this.#begin(call, call.ppp, connected, out);
     this.#perform(call, out);
     const { early } = call;
-    call.early = [];
+    call.early = NO_FRAMES;
     for (const frame of early) if (call.row !== 0) this.frame(call.row, frame);
   }
   /** LCP anew, or where the LAC left it (RFC 2661 section 4.4.5). */
@@ -187,7 +177,7 @@ export class Subscribers {
       call.row = 0;
     }
     call.ppp = null;
-    call.early = [];
+    call.early = NO_FRAMES;
     this.networks.releaseAddress(call);
     this.networks.releaseUnit(call);
     return wasUp;
@@ -202,7 +192,7 @@ export class Subscribers {
       return;
     }
     if (call.ppp === null) {
-      if (call.connected === null && call.early.length < EARLY_FRAMES_MAX) call.early.push(frame);
+      if (call.connected === null && call.early.length < EARLY_FRAMES_MAX) call.early = [...call.early, frame];
       return;
     }
     const out: PppAction[] = [];
@@ -450,7 +440,12 @@ export class Subscribers {
   #startAccounting(call: Call): void {
     // PPP has begun anew over the same call: what was before is over.
     this.#stopAccounting(call, Terminate.UserRequest);
-    call.accounted = new AccountedCall(call, this.lineOf(call), this.#options.plane);
+    call.accounted = new AccountedCall(
+      call,
+      this.lineOf(call).accountingId,
+      this.#shared(call.tunnel).access,
+      this.#options.plane,
+    );
     this.sessions.add(call.accounted);
     this.bounds.add(call);
     this.#options.accounting.start(call.accounted);
@@ -473,31 +468,43 @@ export class Subscribers {
 
   // What AAA is told.
 
-  profileOf(call: Call): UserProfile {
-    return call.tunnel.client.pppProfile ?? call.group.userProfile;
+  profileOf({ tunnel }: Call): UserProfile {
+    return this.#shared(tunnel).access.userProfile;
   }
-  localName(call: Call): string {
-    return call.group.gatewayName ?? this.#config.hostName ?? hostname();
+  #shared(tunnel: LnsTunnel): NonNullable<LnsTunnel['shared']> {
+    if (tunnel.shared !== null) return tunnel.shared;
+    const { gateway: group, client, info } = tunnel;
+    const userProfile = client.pppProfile ?? group.userProfile;
+    const localName = group.gatewayName ?? this.#config.hostName ?? hostname();
+    tunnel.shared = {
+      access: {
+        tunnelGroup: group.name,
+        serviceInterface: group.serviceInterface,
+        tunnelId: info.tunnelId,
+        peerTunnelId: info.peerTunnelId,
+        localAddress: group.localGateway,
+        peer: info.peer,
+        peerName: info.hostName,
+        localName,
+        tunnelClient: client,
+        userProfile,
+      },
+      ppp: {
+        role: 'server',
+        random: this.#options.random,
+        md5: this.#options.md5,
+        mru: MRU,
+        // `none` first: nobody is asked. Behind another method it is for users whom that one does not know.
+        authentication: userProfile.authenticationOrder[0] === 'none' ? [] : client.pppAuthentication,
+        name: localName,
+        compression: true,
+        multilink: client.multilink === null ? null : this.#multilink,
+      },
+    };
+    return tunnel.shared;
   }
   lineOf(call: Call): AccessLine {
-    const { group, tunnel } = call;
     if (call.accountingId === '') call.accountingId = this.#options.newAccountingId();
-    return {
-      tunnelGroup: group.name,
-      serviceInterface: group.serviceInterface,
-      tunnelId: tunnel.info.tunnelId,
-      sessionId: call.sessionId,
-      peerTunnelId: tunnel.info.peerTunnelId,
-      peerSessionId: call.peerSessionId,
-      localAddress: group.localGateway,
-      peer: tunnel.info.peer,
-      peerName: tunnel.info.hostName,
-      localName: this.localName(call),
-      tunnelClient: tunnel.client,
-      userProfile: this.profileOf(call),
-      request: call.request,
-      connected: call.connected!,
-      accountingId: call.accountingId,
-    };
+    return accessLine(call, this.#shared(call.tunnel).access, call.accountingId);
   }
 }

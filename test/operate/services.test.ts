@@ -76,6 +76,7 @@ test('show log, monitor start, list and stop, over the files of the log director
     },
   };
   const file = (logs as LogDirectory).open('l2tpd', { sizeOctets: 1 << 20, files: 2, worldReadable: false });
+  t.after(() => file.close());
   await ask('monitor start l2tpd', 'text', options);
   assert.equal(await ask('monitor list', 'text', options), 'monitor start "l2tpd"\n');
   const later = () => new Promise((resolve) => setTimeout(resolve, 250));

@@ -96,8 +96,8 @@ test('LCP, authentication and IPCP come up with CHAP, with PAP and with none, an
     assert.ok(bothUp(events), events.join());
     assert.ok(now < RESTART_MS, 'nothing waits for a timer');
     assert.equal(c.ipcp!.localAddress, ASSIGNMENT.address);
-    assert.equal(c.ipcp!.servers.get(129), ASSIGNMENT.primaryDns);
-    assert.equal(c.ipcp!.servers.has(131), false, 'no second name server is offered: its option is rejected');
+    assert.equal(c.ipcp!.servers!.get(129), ASSIGNMENT.primaryDns);
+    assert.equal(c.ipcp!.servers!.has(131), false, 'no second name server is offered: its option is rejected');
     assert.equal(s.lcp.result.peerMru, 1400);
     assert.equal(s.lcp.result.peerMagic, c.lcp.result.localMagic);
     assert.equal(s.name, methods.length === 0 ? '' : 'alice');
