@@ -26,6 +26,7 @@ export class AaaService {
   readonly accounting: Accounting;
   readonly #wake: () => void;
   readonly #prefix: string;
+  readonly #id: Buffer;
   #sequence = 0;
   #started = false;
 
@@ -59,11 +60,14 @@ export class AaaService {
     this.#prefix = Math.floor(Date.now() / 1000)
       .toString(16)
       .padStart(8, '0');
+    this.#id = Buffer.from(`${this.#prefix}-00000000`, 'latin1');
   }
 
   /** Acct-Session-Id of a new session: unique over restarts (RFC 2866 section 5.5). */
   newAccountingId(): string {
-    return `${this.#prefix}-${(++this.#sequence).toString(16).padStart(8, '0')}`;
+    // Not two strings in one: it is kept as long as the session.
+    this.#id.write((++this.#sequence).toString(16).padStart(8, '0'), this.#prefix.length + 1, 'latin1');
+    return this.#id.toString('latin1');
   }
   /** Takes another configuration into force. */
   configure(config: LnsConfig): void {

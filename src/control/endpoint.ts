@@ -107,6 +107,8 @@ class Tunnel implements Timed {
   earlier: Tunnel | null = null;
   /** Session IDs given, where they are dealt in turn (`TunnelPolicy.spread`). */
   turn = 0;
+  /** What the last ICCN said: most calls of a LAC say the same. */
+  #connected: CallConnected | null = null;
   readonly sessions = new Map<number, Session>();
   /** By the peer's Session ID. */
   readonly byPeerId = new Map<number, Session>();
@@ -137,6 +139,13 @@ class Tunnel implements Timed {
     this.createdAt = now;
     this.heardAt = now;
     this.setupUntil = now + SETUP_TIMEOUT_MS;
+  }
+  /** The same, but one object for all calls in a row that are told alike. */
+  shared(connected: CallConnected): CallConnected {
+    const last = this.#connected as Readonly<Record<string, unknown>> | null;
+    if (last === null || Object.entries(connected).some(([name, value]) => last[name] !== value))
+      this.#connected = connected;
+    return this.#connected!;
   }
 
   deadline(): number {
@@ -852,7 +861,7 @@ export class ControlEndpoint {
             tunnelId: tunnel.localId,
             sessionId: session.localId,
             peerSessionId: session.peerId,
-            connected: values === undefined ? connectedBy(session.parameters!) : connectedFrom(values),
+            connected: tunnel.shared(values === undefined ? connectedBy(session.parameters!) : connectedFrom(values)),
           });
           break;
         case 'send-cdn': {
