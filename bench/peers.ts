@@ -19,6 +19,10 @@ const argument = (name: string, otherwise: number): number => {
 const runs = argument('runs', smoke ? 1 : 3);
 const seconds = argument('seconds', smoke ? 0.5 : 1.5);
 const rate = argument('rate', smoke ? 2000 : 60_000);
+/** Parts of a run: set-up, up, down, trips, storm. With less than all nothing is written. */
+const PARTS = ['setup', 'up', 'down', 'trips', 'storm'] as const;
+const only = process.argv.includes('--only') ? process.argv[process.argv.indexOf('--only') + 1]!.split(',') : PARTS;
+const wants = (part: (typeof PARTS)[number]): boolean => (only as readonly string[]).includes(part);
 /** Keeps the runs of the file that is there, and adds these. */
 const add = process.argv.includes('--add');
 /** Tunnels and sessions in each, where packets are counted. */
@@ -30,6 +34,7 @@ const SHAPES: readonly (readonly [tunnels: number, sessions: number])[] = smoke
   : [
       [1, 1],
       [100, 10],
+      [1, 100],
     ];
 /**
  * No more calls in a tunnel than l2tpns leaves unacknowledged: it acknowledges an ICCN only with its next message, so that more of
@@ -196,16 +201,17 @@ async function once(curves: Curve[]): Promise<Record<string, Figures>> {
   const both = async (part: (peer: Peer, figures: Figures) => Promise<void>): Promise<void> => {
     for (const start of [startL2tpns, startOurs]) await withPeer(start, (peer) => part(peer, all[peer.name]!));
   };
-  await both(measureSetup);
-  for (const measureWay of [measureUp, measureDown])
+  if (wants('setup')) await both(measureSetup);
+  for (const measureWay of [...(wants('up') ? [measureUp] : []), ...(wants('down') ? [measureDown] : [])])
     await both(async (peer, figures) => {
       for (const shape of SHAPES) for (const size of SIZES) await measureWay(peer, shape, size, figures);
     });
   const many = SHAPES[1]!.join('x');
   const theirs = all.l2tpns!;
   const capacity = 1e9 / (theirs[`up ${many} 64 ns`]! + theirs[`down ${many} 64 ns`]!);
-  await both((_peer, figures) => measureTrips(smoke ? 1000 : capacity, figures));
-  await both((peer, figures) => measureStorm(peer, curves, figures));
+  const trips = smoke ? 1000 : capacity || 80_000;
+  if (wants('trips')) await both((_peer, figures) => measureTrips(trips, figures));
+  if (wants('storm')) await both((peer, figures) => measureStorm(peer, curves, figures));
   return all;
 }
 
@@ -243,17 +249,17 @@ const rows = Object.keys(all['wasm-lns']![0]!).map((name) => {
   return { name, ours: round(ours), theirs: round(theirs), ratio, target: target(name) };
 });
 for (const { name, ours, theirs, ratio, target } of rows)
-  if (name.endsWith(' ns'))
+  if (name.endsWith(' ns') || only !== PARTS)
     line({
       bench: 'peers',
-      case: `${name.slice(0, -3)}, CPU a packet`,
+      case: name.endsWith(' ns') ? `${name.slice(0, -3)}, CPU a packet` : name,
       ns: { median: ours },
       l2tpns: { median: theirs },
       ratio,
       ...(target === undefined ? {} : { target }),
       runs: all.l2tpns!.length,
     });
-if (!smoke) {
+if (!smoke && only === PARTS) {
   const made = all.l2tpns!.length;
   const command = `npm run bench:peers -- --runs ${made} --seconds ${seconds} --rate ${rate}`;
   writeFileSync(results, `${JSON.stringify({ machine, command, rate, runs: all, storms, medians: rows }, null, 1)}\n`);

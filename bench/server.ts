@@ -50,17 +50,7 @@ export class ServerProcess {
     const port = options.port ?? 20_000 + (process.pid % 20_000);
     const command = [
       ...(options.prefix ?? []),
-      ...[
-        process.execPath,
-        ...(process.env.NF ?? '').split(' ').filter(Boolean),
-        main,
-        'run',
-        file,
-        '--port',
-        String(port),
-        '--socket',
-        join(folder, 's'),
-      ],
+      ...[process.execPath, main, 'run', file, '--port', String(port), '--socket', join(folder, 's')],
       ...(options.arguments ?? []),
     ];
     const child = spawn(command[0]!, command.slice(1), { stdio: ['ignore', 'pipe', 'inherit'] });

@@ -61,6 +61,12 @@ program
   .option('--xdp <interface>', 'take and send data on this interface by AF_XDP; needs root')
   .option('--clamp-mss [octets]', "lower TCP's MSS to this, or to what the client's MRU takes", integer(64, 65495))
   .option(
+    '--coalesce <us>',
+    'microseconds that packets may wait to share system calls, while they come faster than that; 0: none',
+    integer(0, 1000),
+    50,
+  )
+  .option(
     '--queue <ms>',
     "let what exceeds a session's rate towards its client wait so long; 0: drop it",
     integer(0, 1000),

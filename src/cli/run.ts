@@ -43,6 +43,7 @@ interface RunOptions {
   steering: boolean;
   clampMss?: number | true;
   xdp?: string;
+  coalesce: number;
   queue: number;
   verbose?: boolean;
 }
@@ -145,6 +146,7 @@ export async function run(file: string, options: RunOptions): Promise<void> {
   const server = new Lns(config, {
     ...options,
     clampMss: options.clampMss === true ? 'auto' : options.clampMss,
+    coalesceUs: options.coalesce,
     queueMs: options.queue,
     rungs: options,
     log,

@@ -73,7 +73,7 @@ export interface LnsOptions {
   readonly picBootMs?: number;
   /** Lower the Maximum Segment Size of TCP connections to this and to the client's MRU less 40; 'auto': to that alone. */
   readonly clampMss?: number | 'auto' | undefined;
-  /** Microseconds that packets may wait for others at rates where they come one by one (100); 0: none. */
+  /** Microseconds that packets may wait for others at rates where they come one by one (50); 0: none. */
   readonly coalesceUs?: number | undefined;
   /** What exceeds a session's rate towards its client waits up to this long; 0, the default: it is dropped. */
   readonly queueMs?: number;
@@ -92,6 +92,8 @@ const HALF_OPEN_MAX = 8192;
 const HALF_OPEN_PER_SOURCE_MAX = 2048;
 /** MTU of the TUN device. */
 const MTU = 1500;
+/** As network cards wait before they interrupt. */
+const COALESCE_US = 50;
 const FIRMWARE_REVISION = 0x0100;
 const VENDOR_NAME = 'wasm-lns';
 /** StopCCNs not acknowledged after this long are given up at the end; those of tunnels that never opened, sooner. */
@@ -306,7 +308,7 @@ export class Lns {
         uso: this.rungs.has('uso'),
         uring: this.rungs.has('uring'),
         shaping: (this.options.queueMs ?? 0) > 0,
-        coalesceUs: this.options.coalesceUs ?? Number(process.env.COAL ?? 100),
+        coalesceUs: this.options.coalesceUs ?? COALESCE_US,
         clampMss: this.options.clampMss === 'auto' ? CLAMP_AUTO : (this.options.clampMss ?? CLAMP_OFF),
         events: {
           frame: (row, frame) =>

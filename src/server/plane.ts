@@ -44,6 +44,8 @@ export interface PlaneOptions {
   readonly uring?: boolean;
   /** As ShardTask says; off by default. */
   readonly clampMss?: number;
+  /** As ShardTask says; off by default. */
+  readonly coalesceUs?: number;
   /** Room for packets that wait for their turn (`Tables.setPolicer` with queueMs). */
   readonly shaping?: boolean;
   /** An AF_XDP interface: its queues are dealt to the shards in turn. */
@@ -272,6 +274,7 @@ export class Plane {
       uso: this.#options.uso === true,
       uring: this.#options.uring === true,
       clampMss: this.#options.clampMss ?? layout.CLAMP_OFF,
+      coalesceUs: this.#options.coalesceUs ?? 0,
       shaping: this.#options.shaping === true,
       traffic,
     };

@@ -10,6 +10,7 @@ import * as layout from '../generated/layout.ts';
 import { type Ffi, MSG_DONTWAIT, openFfi } from '../io/ffi.ts';
 import { LANE, LANES } from '../io/steering.ts';
 import { Uring } from '../io/uring.ts';
+import { Coalescing } from './coalescing.ts';
 
 /** Handed to the pool's workers at their start. */
 export interface ShardWorkerData {
@@ -54,6 +55,8 @@ export interface ShardTask {
   readonly clampMss: number;
   /** Packets may wait for their turn. */
   readonly shaping: boolean;
+  /** Microseconds that packets may wait to share a batch; 0: none. */
+  readonly coalesceUs: number;
   readonly traffic: TrafficSetup | null;
 }
 
@@ -115,6 +118,11 @@ class Shard {
   readonly #clock: number;
   readonly #epoll: number;
   readonly #uring: Uring | null;
+  readonly #coalescing: Coalescing | null;
+  /** Datagrams, frames and packets, or merged runs of them, that this turn took. */
+  #reads = 0;
+  /** When this turn began, on the shared clock. */
+  #now = 0;
   /** When the thread's CPU time was last noted. */
   #cpuFrom = 0;
 
@@ -175,6 +183,7 @@ class Shard {
     if (task.traffic !== null && task.traffic.impair !== null)
       this.#wasm.impairOptions(...impairArguments(task.traffic.impair, plan.sizes.shards));
     this.#epoll = ffi === null ? -1 : this.#openEpoll(ffi);
+    this.#coalescing = ffi === null || task.coalesceUs === 0 ? null : new Coalescing(ffi, task.coalesceUs, this.#clock);
     Atomics.store(task.epoll, 0, this.#epoll);
     const uring =
       ffi !== null && task.uring && task.tun >= 0
@@ -278,6 +287,8 @@ class Shard {
         this.#wakePeers();
         wasm.epochLeave();
         wasm.ringDoorbell();
+        if (this.#coalescing !== null) this.#coalescing.after(this.#reads, this.#now, busy);
+        this.#reads = 0;
       }
     } finally {
       wasm.epochLeave();
@@ -306,6 +317,7 @@ class Shard {
   /** Time of a batch, on the clock that all threads share. */
   #setTime(): void {
     const now = Math.max(0, performance.now() + this.#clock);
+    this.#now = now;
     this.#wasm.setNow(now >>> 0);
     this.#wasm.setClock(now * 1000);
     if (now >= this.#cpuFrom + CPU_MS) {
@@ -407,7 +419,8 @@ class Shard {
       this.#flush();
     }
     this.#wasm.receiveRearm(n);
-    return true;
+    this.#reads += n;
+    return n === layout.BATCH;
   }
 
   /** One batch of frames from an AF_XDP ring: no system call. @returns whether more may wait */
@@ -415,6 +428,7 @@ class Shard {
     const n = this.#wasm.xdpReceive(queue, layout.BATCH);
     this.#flush();
     this.#wasm.xdpRelease(queue, n);
+    this.#reads += n;
     if (this.#wasm.xdpFillWakes(queue) !== 0) this.#ffi!.recv(fd, 0, 0, MSG_DONTWAIT);
     return n === layout.BATCH;
   }
@@ -446,6 +460,7 @@ class Shard {
       at = this.#wasm.downstream(at, n, lengths);
       this.#flush();
     }
+    this.#reads += n;
     return n === layout.BATCH;
   }
 
@@ -469,6 +484,7 @@ class Shard {
       at = wasm.downstreamRuns(at);
       this.#flush();
     }
+    this.#reads += n;
     return more;
   }
 
