@@ -74,7 +74,8 @@ export class Authenticator {
   #silent = false;
   #attempts = 0;
   #tries = 0;
-  #deadline = Number.POSITIVE_INFINITY;
+  /** Null: nothing is waited for. */
+  #deadline: number | null = null;
 
   constructor(method: AuthMethod, options: PppOptions) {
     this.method = method;
@@ -114,12 +115,12 @@ export class Authenticator {
   }
 
   deadline(): number {
-    return this.#deadline;
+    return this.#deadline ?? Number.POSITIVE_INFINITY;
   }
   handleTimeout(now: number, out: PppAction[]): AuthVerdict {
-    if (now < this.#deadline) return 'none';
+    if (now < this.deadline()) return 'none';
     if (this.state !== 'waiting' || this.method === 'pap' || this.#retrying || this.#tries >= MAX_CONFIGURE) {
-      this.#deadline = Number.POSITIVE_INFINITY;
+      this.#deadline = null;
       if (this.state === 'passed' || this.state === 'failed') return 'none';
       if (this.state === 'checking') this.reason = 'no decision';
       this.state = 'failed';
@@ -199,7 +200,7 @@ export class Authenticator {
   /** The answer to 'authenticate'. */
   decide(answer: AuthAnswer, now: number, out: PppAction[]): AuthVerdict {
     if (this.state !== 'checking') return 'none';
-    this.#deadline = Number.POSITIVE_INFINITY;
+    this.#deadline = null;
     this.#judged = NOTHING; // a password, with PAP
     if (this.method === 'pap') {
       return this.#send(

@@ -39,7 +39,8 @@ export abstract class ControlProtocol {
   state: PppState = 'Initial';
   readonly #protocol: number;
   #restartCount = 0;
-  #restartAt = Number.POSITIVE_INFINITY;
+  /** Null: the timer is stopped. */
+  #restartAt: number | null = null;
   #identifier = 0;
   /** Identifier and options of the Configure-Request that awaits an answer. */
   #requestId = -1;
@@ -78,10 +79,10 @@ export abstract class ControlProtocol {
   }
 
   deadline(): number {
-    return this.#restartAt;
+    return this.#restartAt ?? Number.POSITIVE_INFINITY;
   }
   handleTimeout(now: number, out: PppAction[]): void {
-    if (now < this.#restartAt) return;
+    if (now < this.deadline()) return;
     this.input(this.#restartCount > 0 ? 'TO+' : 'TO-', now, out);
   }
 
@@ -101,7 +102,7 @@ export abstract class ControlProtocol {
       } else if (this.#requests >= REQUESTS_MAX) [next, ...actions] = PPP_TABLE[this.state]['TO-'];
     }
     this.state = next;
-    if (!TIMED_STATES.has(next)) this.#restartAt = Number.POSITIVE_INFINITY;
+    if (!TIMED_STATES.has(next)) this.#restartAt = null;
     for (const action of actions) {
       switch (action) {
         case 'irc':
@@ -153,7 +154,7 @@ export abstract class ControlProtocol {
           break;
       }
     }
-    if (TIMED_STATES.has(next) && this.#restartAt === Number.POSITIVE_INFINITY) this.#restartAt = now + RESTART_MS;
+    if (TIMED_STATES.has(next) && this.#restartAt === null) this.#restartAt = now + RESTART_MS;
   }
 
   /** Takes a packet of the protocol. */

@@ -119,7 +119,6 @@ export class Call extends NetworkEnd {
   /** The bundle that it is a member link of. */
   bundle: Bundle | null = null;
   ppp: PppSession | null = null;
-  lcp: LcpResult | null = null;
   row = 0;
   connected: CallConnected | null = null;
   /** Frames that came before the ICCN. */
@@ -154,6 +153,11 @@ export class Call extends NetworkEnd {
     this.sessionId = sessionId;
     this.peerSessionId = peerSessionId;
     this.request = request;
+  }
+  /** What LCP agreed on; null where it is not open. */
+  get lcp(): LcpResult | null {
+    const lcp = this.ppp?.lcp;
+    return lcp?.state === 'Opened' ? lcp.result : null;
   }
   deadline(): number {
     return this.ppp?.deadline() ?? Number.POSITIVE_INFINITY;

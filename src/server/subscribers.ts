@@ -338,7 +338,6 @@ export class Subscribers {
   #tell(call: Call, action: Extract<PppAction, { do: 'tell' }>, out: PppAction[]): void {
     switch (action.event) {
       case 'lcp-open':
-        call.lcp = action.lcp;
         if (call.row !== 0) this.#tables.setEcho(call.row, action.lcp.localMagic);
         if (action.lcp.peerAccm !== null && !action.lcp.proxied) this.#options.linkInfo(call, action.lcp.peerAccm);
         break;
@@ -381,7 +380,8 @@ export class Subscribers {
 
   #networkUp(call: Call): void {
     const tables = this.#tables;
-    if (call.row === 0 || call.lcp === null || call.up) return;
+    const { lcp } = call;
+    if (call.row === 0 || lcp === null || call.up) return;
     if (call.downEpoch !== null && !tables.shardsPassed(call.downEpoch)) {
       // A shard may still read what the row held before.
       setTimeout(() => {
@@ -391,9 +391,9 @@ export class Subscribers {
     }
     const now = this.#options.now();
     const network = {
-      ...this.networks.addressOf(call, call.lcp.peerMru),
-      acfc: call.lcp.peerAcfc,
-      pfc: call.lcp.peerPfc,
+      ...this.networks.addressOf(call, lcp.peerMru),
+      acfc: lcp.peerAcfc,
+      pfc: lcp.peerPfc,
     };
     if (tables.sessionUp(call.row, network, now)) this.networks.isUp(call, now);
     else this.#options.disconnect(call, 4, 4, 'the address table is full');

@@ -403,7 +403,7 @@ test('show and clear services l2tp multilink: bundles, their member sessions, th
   assert.equal((await lac.settled(5000)).sessionsUp, 2);
   const { ask, possible } = desk(pair.lns);
   assert.equal(await ask('show services l2tp multilink'), '');
-  // The emulator has no multilink: what LCP would have agreed on is put in its place.
+  // These clients offer no multilink: what LCP would have agreed on is put in its place.
   const calls = [...pair.lns.tunnels.values()].flatMap((tunnel) => [...tunnel.calls.values()]);
   const multilink = {
     localMrru: 1524,
@@ -414,8 +414,9 @@ test('show and clear services l2tp multilink: bundles, their member sessions, th
     peerDiscriminator: { class: 1, address: new Uint8Array([2]) },
   };
   for (const call of calls) {
-    call.lcp = { ...call.lcp!, multilink };
-    assert.equal(pair.lns.bundles.join(call, call.lcp, 'users'), null);
+    const lcp = { ...call.lcp!, multilink };
+    Object.defineProperty(call, 'lcp', { value: lcp });
+    assert.equal(pair.lns.bundles.join(call, lcp, 'users'), null);
   }
   const [bundle] = pair.lns.bundles;
   const brief = await ask('show services l2tp multilink');
