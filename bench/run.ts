@@ -21,6 +21,7 @@ const benches =
         'whole',
         'login',
         'setup',
+        'memory',
         'strangers',
         'bundles',
         'scale',

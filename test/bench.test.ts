@@ -16,6 +16,7 @@ for (const name of [
   'config',
   'login',
   'setup',
+  'memory',
   'bundles',
   'scale',
   'peers',

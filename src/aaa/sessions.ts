@@ -25,35 +25,39 @@ class Index<K, S extends object> {
 
 /** Sessions whose network is up, by what a Disconnect- or CoA-Request mostly names them by. */
 export class SessionIndex<S extends DynamicSession> {
-  readonly #all = new Set<S>();
-  readonly #byId = new Index<string, S>();
+  /** All, each with an Acct-Session-Id of its own. */
+  readonly #byId = new Map<string, S>();
   readonly #byName = new Index<string, S>();
   readonly #byAddress = new Index<number, S>();
 
   get size(): number {
-    return this.#all.size;
+    return this.#byId.size;
   }
   [Symbol.iterator](): Iterator<S> {
-    return this.#all[Symbol.iterator]();
+    return this.#byId.values();
   }
   add(session: S): void {
-    if (this.#all.has(session)) return;
-    this.#all.add(session);
+    if (this.#byId.has(session.accountingId)) return;
+    this.#byId.set(session.accountingId, session);
     this.#each(session, 'add');
   }
   remove(session: S): void {
-    if (this.#all.delete(session)) this.#each(session, 'remove');
+    if (this.#byId.get(session.accountingId) !== session) return;
+    this.#byId.delete(session.accountingId);
+    this.#each(session, 'remove');
   }
   #each(session: S, act: 'add' | 'remove'): void {
     const { accountingName } = session.attributes;
-    this.#byId[act](session.accountingId, session);
     this.#byName[act](session.userName, session);
     if (accountingName !== null && accountingName !== session.userName) this.#byName[act](accountingName, session);
     if (session.address !== 0) this.#byAddress[act](session.address, session);
   }
   /** Those with this value of the attribute; undefined where there is no index of it. */
   find(attribute: string, value: string): Iterable<S> | undefined {
-    if (attribute === 'Acct-Session-Id') return this.#byId.find(value);
+    if (attribute === 'Acct-Session-Id') {
+      const session = this.#byId.get(value);
+      return session === undefined ? [] : [session];
+    }
     if (attribute === 'User-Name') return this.#byName.find(value);
     if (attribute !== 'Framed-IP-Address') return undefined;
     const address = parseIpv4(value);

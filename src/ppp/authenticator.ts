@@ -40,6 +40,66 @@ const MESSAGE_MAX = 255;
 const utf8 = new TextDecoder('utf-8');
 const NOTHING = new Uint8Array(0);
 
+/** What is left of an authentication that has passed: our answer, for a peer that has not heard it (`Authenticator.passed`). */
+export class Answered {
+  readonly method: AuthMethod;
+  readonly name: string;
+  readonly #identifier: number;
+  readonly #answer: Answer | null;
+
+  constructor(method: AuthMethod, name: string, identifier: number, answer: Answer | null) {
+    this.method = method;
+    this.name = name;
+    this.#identifier = identifier;
+    this.#answer = answer;
+  }
+  get reason(): string {
+    return '';
+  }
+  deadline(): number {
+    return Number.POSITIVE_INFINITY;
+  }
+  handleTimeout(): AuthVerdict {
+    return 'none';
+  }
+  receive(packet: PppPacket, _now: number, out: PppAction[]): AuthVerdict {
+    if (packet.code === requestCode(this.method)) again(this.method, this.#identifier, this.#answer, packet, out);
+    return 'none';
+  }
+}
+
+/** What a peer was told, less the identifier. The usual ones are shared. */
+interface Answer {
+  readonly code: number;
+  readonly message: Uint8Array;
+}
+const USUAL: Readonly<Record<'pap' | 'chap-md5', Readonly<Record<'passed' | 'failed', Answer>>>> = {
+  pap: {
+    passed: { code: PAP_ACK, message: NOTHING },
+    failed: { code: PAP_NAK, message: messageOctets(REFUSED) },
+  },
+  'chap-md5': {
+    passed: { code: CHAP_SUCCESS, message: messageOctets(WELCOME) },
+    failed: { code: CHAP_FAILURE, message: messageOctets(REFUSED) },
+  },
+};
+const requestCode = (method: AuthMethod): number => (method === 'pap' ? PAP_REQUEST : CHAP_RESPONSE);
+function say(method: AuthMethod, { code, message }: Answer, identifier: number, out: PppAction[]): void {
+  let frame: Uint8Array;
+  if (method === 'pap') {
+    const data = new Uint8Array(1 + message.length);
+    data[0] = message.length;
+    data.set(message, 1);
+    frame = buildFrame(PPP_PAP, code, identifier, data);
+  } else frame = buildFrame(PPP_CHAP, code, identifier, message);
+  out.push({ do: 'send', frame, priority: false });
+}
+/** Our answer was lost: the same one again, whatever is in this (RFC 1994 section 4.1, RFC 1334 section 2.2.1). */
+function again(method: AuthMethod, judged: number, answer: Answer | null, packet: PppPacket, out: PppAction[]): void {
+  if (answer === null || (method !== 'pap' && packet.identifier !== judged)) return;
+  say(method, answer, packet.identifier, out);
+}
+
 /** What a peer answered to somebody else's question: a LAC's (RFC 2661 section 4.4.5). */
 export interface ProxiedResponse {
   readonly method: AuthMethod;
@@ -64,9 +124,8 @@ export class Authenticator {
   /** The answer that is, or was, judged: its identifier and data. */
   #judgedId = -1;
   #judged: Uint8Array = NOTHING;
-  /** Our answer to it, less its identifier. */
-  #answerCode = 0;
-  #answer: Uint8Array | null = null;
+  /** Our answer to it. */
+  #answer: Answer | null = null;
   /** MS-CHAP: what Success has to prove, from the user's secret. */
   #proof: string | null = null;
   /** MS-CHAP: the peer may answer once more, to the challenge in Failure. */
@@ -133,7 +192,7 @@ export class Authenticator {
   /** Takes a packet of the method's protocol. */
   receive(packet: PppPacket, now: number, out: PppAction[]): AuthVerdict {
     if (this.state === 'idle') return 'none';
-    if (packet.code !== (this.method === 'pap' ? PAP_REQUEST : CHAP_RESPONSE)) return 'none';
+    if (packet.code !== requestCode(this.method)) return 'none';
     if (this.state === 'checking') {
       // A decision is under way. PAP: the answer goes to the last request (RFC 1334 section 2.2.2).
       if (this.method === 'pap' && (this.#judged.length === 0 || sameOctets(packet.data, this.#judged)))
@@ -141,7 +200,7 @@ export class Authenticator {
       return 'none';
     }
     if (this.state !== 'waiting' || (this.#retrying && packet.identifier === this.#judgedId)) {
-      this.#again(packet, out);
+      again(this.method, this.#judgedId, this.#answer, packet, out);
       return 'none';
     }
     if (this.method === 'pap') {
@@ -153,10 +212,9 @@ export class Authenticator {
     if (response === null) return 'none';
     return this.#ask(packet.identifier, response.name, response.value, packet.data, now, out);
   }
-  /** Our answer was lost: the same one again, whatever is in this (RFC 1994 section 4.1, RFC 1334 section 2.2.1). */
-  #again(packet: PppPacket, out: PppAction[]): void {
-    if (this.#answer === null || (this.method !== 'pap' && packet.identifier !== this.#judgedId)) return;
-    this.#sendAnswer(packet.identifier, out);
+  /** Once it has passed: what may still be asked of it. */
+  get passed(): Answered {
+    return new Answered(this.method, this.name, this.#judgedId, this.#answer);
   }
 
   #ask(
@@ -202,52 +260,32 @@ export class Authenticator {
     if (this.state !== 'checking') return 'none';
     this.#deadline = null;
     this.#judged = NOTHING; // a password, with PAP
-    if (this.method === 'pap') {
-      return this.#send(
-        answer.passed,
-        answer.passed ? PAP_ACK : PAP_NAK,
-        messageOctets(answer.message ?? (answer.passed ? '' : REFUSED)),
-        out,
-      );
-    }
     if (this.method === 'mschap-v2') return this.#decideMsChap(answer, now, out);
+    const { passed, message } = answer;
+    const usual = USUAL[this.method][passed ? 'passed' : 'failed'];
     return this.#send(
-      answer.passed,
-      answer.passed ? CHAP_SUCCESS : CHAP_FAILURE,
-      messageOctets(answer.message ?? (answer.passed ? WELCOME : REFUSED)),
+      passed,
+      message === undefined ? usual : { code: usual.code, message: messageOctets(message) },
       out,
     );
   }
-  /** @param message what the answer says, in octets */
-  #send(passed: boolean, code: number, message: Uint8Array, out: PppAction[]): AuthVerdict {
+  #send(passed: boolean, answer: Answer, out: PppAction[]): AuthVerdict {
     this.state = passed ? 'passed' : 'failed';
     this.#challenge = NOTHING;
     this.#proof = null;
     if (!this.#silent) {
-      this.#answerCode = code;
-      this.#answer = message;
-      this.#sendAnswer(this.#judgedId, out);
+      this.#answer = answer;
+      say(this.method, answer, this.#judgedId, out);
     }
     return this.state === 'passed' ? 'passed' : 'failed';
-  }
-
-  #sendAnswer(identifier: number, out: PppAction[]): void {
-    const message = this.#answer!;
-    let frame: Uint8Array;
-    if (this.method === 'pap') {
-      const data = new Uint8Array(1 + message.length);
-      data[0] = message.length;
-      data.set(message, 1);
-      frame = buildFrame(PPP_PAP, this.#answerCode, identifier, data);
-    } else frame = buildFrame(PPP_CHAP, this.#answerCode, identifier, message);
-    out.push({ do: 'send', frame, priority: false });
   }
 
   #decideMsChap(answer: AuthAnswer, now: number, out: PppAction[]): AuthVerdict {
     if (answer.passed) {
       const proof = this.#proofOf(answer.msChap2Success);
       if (proof !== null) {
-        return this.#send(true, CHAP_SUCCESS, messageOctets(`${proof} M=${answer.message ?? WELCOME}`), out);
+        const welcome = messageOctets(`${proof} M=${answer.message ?? WELCOME}`);
+        return this.#send(true, { code: CHAP_SUCCESS, message: welcome }, out);
       }
       // The peer would have to end the session (section 5): better it hears why.
       this.reason = 'passed, but without the secret or its proof';
@@ -265,7 +303,7 @@ export class Authenticator {
           ? 'The password has expired; it cannot be changed here'
           : REFUSED);
     const text = messageOctets(mschap.formatError({ code, retry, challenge: null, message }, challenge));
-    const verdict = this.#send(false, CHAP_FAILURE, text, out);
+    const verdict = this.#send(false, { code: CHAP_FAILURE, message: text }, out);
     if (!retry) return verdict;
     // Section 9.1.4: the next Response has the next identifier, and answers the challenge in Failure.
     this.state = 'waiting';
@@ -282,14 +320,8 @@ export class Authenticator {
 }
 
 const latin1 = (octets: Uint8Array): string => Buffer.from(octets).toString('latin1');
-/** Kept by every session that they were said to. */
-const USUAL: ReadonlyMap<string, Uint8Array> = new Map(
-  ['', WELCOME, REFUSED].map((text) => [text, new Uint8Array(Buffer.from(text, 'utf8'))]),
-);
 /** UTF-8, cut between two characters. */
 function messageOctets(text: string): Uint8Array {
-  const usual = USUAL.get(text);
-  if (usual !== undefined) return usual;
   const octets = Buffer.from(text, 'utf8');
   if (octets.length <= MESSAGE_MAX) return octets;
   let end = MESSAGE_MAX;

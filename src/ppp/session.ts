@@ -10,7 +10,7 @@ import {
   parsePacket,
 } from '../wire/ppp.ts';
 import { Authenticatee } from './authenticatee.ts';
-import { Authenticator } from './authenticator.ts';
+import { type Answered, Authenticator } from './authenticator.ts';
 import { type AuthVerdict, authProtocol } from './chap.ts';
 import { Ipcp, type IpcpOwner } from './ipcp.ts';
 import { Lcp, type LcpOwner } from './lcp.ts';
@@ -23,6 +23,7 @@ export type PppPhase = 'dead' | 'establish' | 'authenticate' | 'network' | 'bund
 /** LCP may come up so many times within so long. */
 const RESTLESS_MAX = 8;
 const RESTLESS_MS = 60_000;
+const NEVER: readonly number[] = [];
 
 /** Protocols of one link: LCP's neighbours, and compression of each link by itself (RFC 1990 section 5, RFC 1962). */
 const ofLink = (protocol: number): boolean => protocol >= 0xc000 || (protocol & 0x7fff) === 0x00fb;
@@ -34,7 +35,7 @@ const ofLink = (protocol: number): boolean => protocol >= 0xc000 || (protocol & 
 export class PppSession implements LcpOwner, IpcpOwner {
   readonly #options: PppOptions;
   readonly lcp: Lcp;
-  #auth: Authenticator | Authenticatee | null = null;
+  #auth: Authenticator | Answered | Authenticatee | null = null;
   ipcp: Ipcp | null = null;
   phase: PppPhase = 'dead';
   #finished = false;
@@ -42,7 +43,7 @@ export class PppSession implements LcpOwner, IpcpOwner {
   /** While a LAC's LCP is taken over: what it left to be done. */
   #proxied: ProxyAuthentication | null = null;
   /** When LCP came up, lately. */
-  #opened: readonly number[] = [];
+  #opened: number | readonly number[] = NEVER;
   /** Waiting for `addressAssigned`. */
   #asking = false;
 
@@ -54,7 +55,7 @@ export class PppSession implements LcpOwner, IpcpOwner {
   /** The name that was authenticated. */
   get name(): string {
     if (this.#options.role === 'client') return this.#options.name;
-    return this.#auth instanceof Authenticator ? this.#auth.name : '';
+    return this.#auth === null || this.#auth instanceof Authenticatee ? '' : this.#auth.name;
   }
   get authMethod(): AuthMethod | null {
     if (this.#auth !== null) return this.#auth.method;
@@ -175,6 +176,7 @@ export class PppSession implements LcpOwner, IpcpOwner {
   #judge(verdict: AuthVerdict, now: number, out: PppAction[]): void {
     if (verdict === 'none' || this.phase !== 'authenticate') return;
     if (verdict === 'passed') {
+      if (this.#auth instanceof Authenticator) this.#auth = this.#auth.passed;
       out.push({ do: 'tell', event: 'authenticated', name: this.name, method: this.authMethod });
       this.#network(now, out);
     } else if (verdict === 'failed') this.close('authentication-failed', this.#auth?.reason ?? '', now, out);
@@ -238,8 +240,10 @@ export class PppSession implements LcpOwner, IpcpOwner {
   }
   /** Each renegotiation costs a question to the judge: a peer gets a few, then one now and then. */
   #restless(now: number): boolean {
-    this.#opened = this.#opened.filter((at) => at > now - RESTLESS_MS).concat(now);
-    return this.#opened.length > RESTLESS_MAX;
+    const before = typeof this.#opened === 'number' ? [this.#opened] : this.#opened;
+    const lately = before.filter((at) => at > now - RESTLESS_MS);
+    this.#opened = lately.length === 0 ? now : [...lately, now];
+    return lately.length >= RESTLESS_MAX;
   }
   #judgeProxied(proxied: Extract<ProxyAuthentication, { do: 'judge' }>, now: number, out: PppAction[]): void {
     this.phase = 'authenticate';

@@ -175,7 +175,9 @@ test('a namespace by name: the device is there and not here, and is gone at the 
   const name = `lnst${process.pid}`;
   execFileSync('ip', ['netns', 'add', name]);
   try {
-    const lac = await pair.dial({}, device(name, [{ address: '192.0.2.0', length: 24 }]));
+    // A name that no other test's device has.
+    const routes = [{ address: '192.0.2.0', length: 24 }];
+    const lac = await pair.dial({}, { device: { name: `lnsd${process.pid}`, netns: name, routes } });
     assert.equal((await lac.settled(10_000)).sessionsUp, 1);
     assert.equal(lac.device!.netns, name);
     const words = (...rest: string[]): string => execFileSync('ip', ['-n', name, ...rest], { encoding: 'utf8' });
@@ -184,7 +186,7 @@ test('a namespace by name: the device is there and not here, and is gone at the 
     const there = ['netns', 'exec', name, 'ping', '-q', '-c', '1', '-W', '10', HOST];
     assert.match(execFileSync('ip', there, { encoding: 'utf8' }), / 1 received/);
     await lac.stop();
-    assert.doesNotMatch(words('-br', 'link'), /lnst/);
+    assert.doesNotMatch(words('-br', 'link'), /lnsd/);
   } finally {
     execFileSync('ip', ['netns', 'del', name]);
   }
