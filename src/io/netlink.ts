@@ -272,9 +272,12 @@ export class Netlink {
         const length = view.getUint32(at, true);
         if (length < NLMSG_HEADER) break;
         if (view.getUint16(at + 4, true) === NLMSG_ERROR) {
-          waiting--;
           const place = view.getUint32(at + 8, true) - first;
-          if (place >= 0 && place < errors.length) errors[place] = -view.getInt32(at + NLMSG_HEADER, true);
+          // Not the late answer to an exchange that failed half-way.
+          if (place >= 0 && place < errors.length) {
+            waiting--;
+            errors[place] = -view.getInt32(at + NLMSG_HEADER, true);
+          }
         }
         at += (length + 3) & ~3;
       }

@@ -320,11 +320,11 @@ export class Authenticator {
 }
 
 const latin1 = (octets: Uint8Array): string => Buffer.from(octets).toString('latin1');
-/** UTF-8, cut between two characters. */
+/** UTF-8, cut between two characters; octets of its own, since a session keeps them. */
 function messageOctets(text: string): Uint8Array {
   const octets = Buffer.from(text, 'utf8');
-  if (octets.length <= MESSAGE_MAX) return octets;
+  if (octets.length <= MESSAGE_MAX) return new Uint8Array(octets);
   let end = MESSAGE_MAX;
   while ((octets[end]! & 0xc0) === 0x80) end--;
-  return octets.subarray(0, end);
+  return new Uint8Array(octets.subarray(0, end));
 }
