@@ -1,4 +1,3 @@
-import type { SystemError } from '../errors.ts';
 import type { Ffi } from '../io/ffi.ts';
 import { NetworkNamespace } from '../io/namespace.ts';
 import { type Prefix, throwRefused } from '../io/netlink.ts';
@@ -60,14 +59,7 @@ export class ClientDevice {
       if (vnetHdr && !tun.offload.vnetHdr) rungs.lose('vnetHdr', tun.offload.vnetHdrError);
       if (!rungs.has('vnetHdr')) rungs.lose('uso', 'vnet-hdr');
       else if (uso && !tun.offload.uso) rungs.lose('uso', tun.offload.usoError);
-      let steering: TunSteering | null = null;
-      if (queues === 1) rungs.without(['steering']);
-      else if (rungs.has('steering'))
-        try {
-          steering = new TunSteering(ffi, tun.fds[0]!, addresses, 'source');
-        } catch (error) {
-          rungs.lose('steering', (error as SystemError).errorName);
-        }
+      const steering = TunSteering.tried(ffi, tun.fds, addresses, 'source', rungs);
       return new ClientDevice(tun, steering, space, options.routes);
     } catch (error) {
       space?.close();

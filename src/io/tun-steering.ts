@@ -1,6 +1,8 @@
+import type { SystemError } from '../errors.ts';
 import { octets32 } from '../wire/ppp.ts';
 import { Bpf, MAP_HASH, MAP_NO_PREALLOCATION, PROGRAM_SOCKET_FILTER, type Step } from './bpf.ts';
 import type { Ffi } from './ffi.ts';
+import type { Rungs } from './rungs.ts';
 
 const TUNSETSTEERINGEBPF = 0x800454e0;
 const HELPER_LOOKUP = 1;
@@ -47,6 +49,20 @@ export class TunSteering {
   readonly #map: number;
   readonly #program: number;
 
+  /**
+   * For a device with these queues, where there is more than one.
+   * @param rungs loses the rung where the kernel does not have it  @param entries addresses at most
+   */
+  static tried(ffi: Ffi, fds: readonly number[], entries: number, end: SteeringEnd, rungs: Rungs): TunSteering | null {
+    if (fds.length === 1) rungs.without(['steering']);
+    else if (rungs.has('steering'))
+      try {
+        return new TunSteering(ffi, fds[0]!, entries, end);
+      } catch (error) {
+        rungs.lose('steering', (error as SystemError).errorName);
+      }
+    return null;
+  }
   /** @param fd a queue of the device  @param entries addresses at most  @throws SystemError */
   constructor(ffi: Ffi, fd: number, entries: number, end: SteeringEnd) {
     this.#ffi = ffi;

@@ -15,7 +15,7 @@ import type {
   TunnelRequest,
 } from '../control/types.ts';
 import { WasmCrypto } from '../dataplane/crypto.ts';
-import { ConfigError, type SystemError } from '../errors.ts';
+import { ConfigError } from '../errors.ts';
 import { CLAMP_AUTO, CLAMP_OFF } from '../generated/layout.ts';
 import { type Ffi, openFfi, systemError } from '../io/ffi.ts';
 import { type RungSwitches, Rungs } from '../io/rungs.ts';
@@ -433,13 +433,8 @@ export class Lns {
     const { offload } = this.#tun;
     if (!offload.vnetHdr) this.rungs.lose('vnetHdr', offload.vnetHdrError);
     if (!offload.uso) this.rungs.lose('uso', offload.usoError || 'vnet-hdr');
-    if (this.options.shards === 1) this.rungs.without(['steering']);
-    else if (this.rungs.has('steering'))
-      try {
-        this.#steering = new TunSteering(ffi, this.#tun.fds[0]!, this.options.sessions ?? SESSIONS_MAX, 'destination');
-      } catch (error) {
-        this.rungs.lose('steering', (error as SystemError).errorName);
-      }
+    const addresses = this.options.sessions ?? SESSIONS_MAX;
+    this.#steering = TunSteering.tried(ffi, this.#tun.fds, addresses, 'destination', this.rungs);
     this.#routes = new HostRoutes(this.#tun, this.config.pools.values(), this.options.log);
   }
 

@@ -442,7 +442,7 @@ export class Subscribers {
     this.#stopAccounting(call, Terminate.UserRequest);
     call.accounted = new AccountedCall(
       call,
-      this.lineOf(call).accountingId,
+      this.#accountingIdOf(call),
       this.#shared(call.tunnel).access,
       this.#options.plane,
     );
@@ -504,7 +504,10 @@ export class Subscribers {
     return tunnel.shared;
   }
   lineOf(call: Call): AccessLine {
+    return accessLine(call, this.#shared(call.tunnel).access, this.#accountingIdOf(call));
+  }
+  #accountingIdOf(call: Call): string {
     if (call.accountingId === '') call.accountingId = this.#options.newAccountingId();
-    return accessLine(call, this.#shared(call.tunnel).access, call.accountingId);
+    return call.accountingId;
   }
 }
