@@ -1,7 +1,7 @@
 // How do we compare with Debian's l2tpns? Both in turn in the middle of three network namespaces, under the same generator,
 // alternating runs, medians. Needs root and the l2tpns package. Writes docs/performance-peers.{json,svg} and the table
 // between the marks of docs/performance.md; with --smoke it measures little and writes nothing.
-import { spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, release, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -275,6 +275,8 @@ if (!smoke && only === PARTS) {
   const made = all.l2tpns!.length;
   const command = `npm run bench:peers -- --runs ${made} --seconds ${seconds} --rate ${rate}`;
   writeFileSync(results, `${JSON.stringify({ machine, command, rate, runs: all, storms, medians: rows }, null, 1)}\n`);
+  const biome = fileURLToPath(new URL('../node_modules/.bin/biome', import.meta.url));
+  execFileSync(biome, ['format', '--write', fileURLToPath(results)], { stdio: 'ignore' });
   const pick = (pattern: RegExp) => rows.filter(({ name }) => pattern.test(name));
   const bars = (title: string, y: string, pattern: RegExp, strip: RegExp): string => {
     const chosen = pick(pattern);
