@@ -44,11 +44,12 @@ export function withoutSecrets(words: readonly Word[]): string {
   const text = shown.map((word) => word.text).join(' ');
   return shown.length === words.length ? text : `${text} ...`;
 }
-/** The same in a place: where secrets stand, a quoted word may be one whose keyword is mistyped. */
+/** The same in a place: where secrets stand, a quoted word may be one whose keyword is mistyped, and a torn one its rest. */
+const mayBeSecret = (word: Word): boolean => word.quoted || word.torn === true;
 const holdsSecrets = (path: readonly string[]): boolean => path.includes('access');
 function shownWords(words: readonly Word[], path: readonly string[]): string {
   if (!holdsSecrets(path) && !words.some((word) => word.text === 'access')) return withoutSecrets(words);
-  return withoutSecrets(words.map((word) => (word.quoted ? { ...word, text: '...' } : word)));
+  return withoutSecrets(words.map((word) => (mayBeSecret(word) ? { ...word, text: '...' } : word)));
 }
 /** The same for a statement that is not declared: its first word alone. */
 export const firstWord = (key: string): string => key.split(' ', 1)[0]!;
@@ -193,8 +194,9 @@ export class Binder {
     const rest = words.slice(at + 1);
     const safe = !ofSecret && (rest.length === 0 || (!holdsSecrets(path) && !rest.some((one) => one.quoted)));
     const known = words.slice(0, at).map((one) => one.text);
-    const hidden = [...(ofSecret ? [withoutSecrets(words)] : [...known, word.text, '...'])].join(' ');
-    return this.#error(word, path, safe ? written : hidden, `syntax error: ${ofSecret ? '...' : word.text}`);
+    const own = mayBeSecret(word) && holdsSecrets(path) ? [] : [word.text];
+    const hidden = [...(ofSecret ? [withoutSecrets(words)] : [...known, ...own, '...'])].join(' ');
+    return this.#error(word, path, safe ? written : hidden, `syntax error: ${ofSecret ? '...' : (own[0] ?? '...')}`);
   }
   /** Another part of a router: kept as it is written. */
   #other(node: ConfigNode, raw: RawStatement, at: number, path: readonly string[], wildcards: boolean): boolean {

@@ -2,6 +2,8 @@
 export interface Word {
   readonly text: string;
   readonly quoted: boolean;
+  /** A quotation mark follows at once: it may be the end of a string whose beginning is lost. */
+  readonly torn?: boolean;
   readonly line: number;
   readonly column: number;
 }
@@ -29,6 +31,8 @@ export interface Token {
   kind: 'word' | 'punctuation' | 'end';
   text: string;
   quoted: boolean;
+  /** As of a `Word`. */
+  torn?: boolean;
   line: number;
   column: number;
   comment: string | null;
@@ -101,6 +105,7 @@ export class Lexer {
     const token = this.#token('word', '', false, comment);
     while (this.#at < text.length && !/[\s{};[\]"]/.test(text[this.#at]!)) this.#at++;
     token.text = text.slice(start, this.#at);
+    if (text[this.#at] === '"') token.torn = true;
     return token;
   }
   #string(comment: string | null): Token {
@@ -145,6 +150,7 @@ export function parseCurly(text: string, tags = false): { statements: RawStateme
   const word = (from: Token): Word => ({
     text: from.text,
     quoted: from.quoted,
+    ...(from.torn === true ? { torn: true } : {}),
     line: from.line,
     column: from.column,
   });
@@ -228,7 +234,7 @@ export function parseCurly(text: string, tags = false): { statements: RawStateme
         return null;
       }
       token = lexer.next();
-      path.push(words.map((one) => one.text).join(' '));
+      path.push(words.map((one) => (one.torn === true ? '...' : one.text)).join(' '));
       const children = block(depth + 1);
       if (fault === null) path.pop();
       return { words, list: null, children, inactive, comment, tag };

@@ -162,6 +162,17 @@ test('a damaged text loads in every way or is told; what is in the candidate can
     { numRuns: 400 },
   );
 });
+test('a quoted word in place of a keyword, or one that a quotation mark follows at once, may be a secret: it is not said', () => {
+  const { written } = parseConfig(configuration());
+  for (const damage of ['shared-secre', '"']) {
+    const damaged = configuration().replace('shared-secret "', damage);
+    assert.notEqual(damaged, configuration());
+    const { errors, text } = loadText(written, 'merge', damaged, 'terminal', [], (plain) => plain);
+    assert.ok(errors > 0);
+    assert.doesNotMatch(text, /anchor/);
+    assert.match(text, /syntax error: \.\.\.$/m);
+  }
+});
 test('text in set format, any words, is done or told', () => {
   const VERB = fc.constantFrom(
     'set',
