@@ -218,7 +218,7 @@ export class Binder {
   ): boolean {
     if (wildcards && /^<.*>$/.test(word.text)) return true;
     const wrong = checkValue(statement.key!, word.text);
-    const hidden = word.quoted && holdsSecrets(path) && wrong?.includes(word.text) === true;
+    const hidden = mayBeSecret(word) && holdsSecrets(path) && wrong?.includes(word.text) === true;
     return wrong === null || this.#error(word, path, written(), hidden ? 'invalid value' : wrong);
   }
 
@@ -243,7 +243,7 @@ export class Binder {
       return this.#error(word, path, written(), `syntax error: ${statement.keyword} has no block`);
     if (statement.kind === 'flag' && values.length === 0) return true;
     if (values.length === 0) return this.#error(word, path, written(), 'missing argument.');
-    const hide = (value: Word): boolean => SECRETS.has(statement.keyword) || (holdsSecrets(path) && value.quoted);
+    const hide = (value: Word): boolean => SECRETS.has(statement.keyword) || (holdsSecrets(path) && mayBeSecret(value));
     const tell = (value: Word, message: string, hidden: string): false =>
       hide(value)
         ? this.#error(value, path, `${statement.keyword} ...;`, hidden)

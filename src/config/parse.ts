@@ -2,7 +2,7 @@
 export interface Word {
   readonly text: string;
   readonly quoted: boolean;
-  /** A quotation mark follows at once: it may be the end of a string whose beginning is lost. */
+  /** A quotation mark stands right beside it: it may be of a string whose other end is lost. */
   readonly torn?: boolean;
   readonly line: number;
   readonly column: number;
@@ -105,7 +105,7 @@ export class Lexer {
     const token = this.#token('word', '', false, comment);
     while (this.#at < text.length && !/[\s{};[\]"]/.test(text[this.#at]!)) this.#at++;
     token.text = text.slice(start, this.#at);
-    if (text[this.#at] === '"') token.torn = true;
+    if (text[this.#at] === '"' || text[start - 1] === '"') token.torn = true;
     return token;
   }
   #string(comment: string | null): Token {
