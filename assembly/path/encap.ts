@@ -1,6 +1,6 @@
 // Last stop on the way down: the L2TP and PPP headers, from the session's template, in front of the packet.
 import { setBe16 } from "./octets";
-import { transmit } from "./transmit";
+import { transmit, transmitFrame } from "./transmit";
 import { tapPacket } from "./tap";
 import { SESSION_FLAGS, SESSION_SEND_NS, SESSION_TAPPED, SESSION_PLAIN, SESSION_NUMBERED, SESSION_PLAIN_SIZE, SESSION_NUMBERED_SIZE, SESSION_TX_NS, SESSION_FRAME } from "../layout/session";
 import { L2TP_P, L2TP_S } from "../layout/l2tp";
@@ -35,6 +35,7 @@ function encapOther(session: u32, ptr: u32, len: u32, flags: u32): void {
 }
 /**
  * Sends a PPP frame, whose octets at `ptr` are all of it, to a session; up to 12 octets before it are overwritten.
+ * The emulator impairs frames before they come here, if at all.
  * @param priority set the P bit (RFC 2661 section 3.1: for keepalives and the like)
  */
 export function encapFrame(session: u32, ptr: u32, len: u32, priority: bool): void {
@@ -49,5 +50,5 @@ export function encapFrame(session: u32, ptr: u32, len: u32, priority: bool): vo
   }
   if (priority) store<u8>(header, load<u8>(header) | <u8>(L2TP_P >> 8));
   setBe16(header + 2, len + size);
-  transmit(header, len + size, session);
+  transmitFrame(header, len + size, session);
 }

@@ -92,6 +92,11 @@ export function transmit(ptr: u32, len: u32, session: u32): void {
   if (aside && (byXdp ? xdpTransmit(ptr, len, session) : impair(ptr, len, session))) return;
   transmitNow(ptr, len, session);
 }
+/** As `transmit`, for what has nothing to do with the impairments of data. */
+export function transmitFrame(ptr: u32, len: u32, session: u32): void {
+  if (byXdp && xdpTransmit(ptr, len, session)) return;
+  transmitNow(ptr, len, session);
+}
 /** As `transmit`, past the impairments. */
 export function transmitNow(ptr: u32, len: u32, session: u32): void {
   if (!toRing) return transmitListed(ptr, len, session);

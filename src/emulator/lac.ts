@@ -582,8 +582,7 @@ export class Lac {
     this.#ticker.arm();
   }
   #sendFrame(row: number, frame: Uint8Array, priority: boolean): void {
-    // What impairs data on the path impairs these as well.
-    if (this.#impairment === null || this.options.impair?.parts === 'all') {
+    if (this.#impairment === null) {
       this.plane.inject(row, frame, priority);
       return;
     }

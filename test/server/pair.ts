@@ -129,6 +129,9 @@ export class Pair {
   }
   /** Traffic for `ms`, longer on a machine that stalls, and what came back once it has settled. */
   async traffic(lac: Lac, packetsPerSecond: number, ms: number): Promise<Lac['traffic']> {
+    // A client is up once it has agreed; the server hears of it a moment later, and drops what comes sooner.
+    for (let tries = 0; tries < 100 && this.lns.sessionsUp < lac.status.sessionsUp; tries++)
+      await new Promise((resolve) => setTimeout(resolve, 20));
     const before = lac.traffic.sent;
     lac.setTraffic(packetsPerSecond);
     await new Promise((resolve) => setTimeout(resolve, ms));
