@@ -85,7 +85,11 @@ export class Uring {
       if (queued === 0) break; // the kernel takes all or it is cancelled: there is room
       from += queued;
       if (this.#enter(queued) !== queued) lost += this.#wasm.uringCancel();
-      lost += this.#wasm.uringFailed();
+      // The kernel hands over a few failures a call, and leaves the rest for the next.
+      for (let failed = this.#wasm.uringFailed(); failed > 0; failed = this.#wasm.uringFailed()) {
+        lost += failed;
+        this.#enter(0);
+      }
     }
     return lost;
   }
