@@ -9,6 +9,7 @@ export * from "./layout/drop";
 export * from "./layout/traffic";
 export * from "./layout/shaper";
 export * from "./layout/xdp";
+export * from "./layout/fib";
 export { attach, setNow, setClock } from "./state";
 export { CORE_NONE, CORE_TUN, CORE_EMBEDDED, CORE_MEMORY, CORE_TRAFFIC, CORE_CLIENT, coreBackEnd } from "./path/deliver";
 export { hostEnable } from "./path/host";

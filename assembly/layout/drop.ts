@@ -48,6 +48,7 @@ export const DROP_MP_GONE: u32 = 51;
 export const DROP_PEER_RING: u32 = 52;
 export const DROP_XDP_FRAME: u32 = 59;
 export const DROP_XDP_CHECKSUM: u32 = 60;
+export const DROP_XDP_FULL: u32 = 61;
 /** More than the session's rate, from the client and towards it. */
 export const DROP_POLICED_UP: u32 = 56;
 export const DROP_POLICED_DOWN: u32 = 57;
@@ -95,7 +96,10 @@ export const TOTAL_PEER_SENT: u32 = 84;
 export const TOTAL_TAPPED: u32 = 90;
 export const TOTAL_TAP_LOST: u32 = 91;
 export const TOTAL_MSS_CLAMPED: u32 = 105;
-/** Frames received and sent by AF_XDP. */
+/** Frames received from LACs and sent to them by AF_XDP. */
 export const TOTAL_XDP_RX: u32 = 106;
 export const TOTAL_XDP_TX: u32 = 107;
+/** The same of the interface to the core. */
+export const TOTAL_XDP_CORE_RX: u32 = 108;
+export const TOTAL_XDP_CORE_TX: u32 = 109;
 export const SHARD_COUNTERS_SIZE: u32 = 128 * 8;

@@ -13,7 +13,7 @@ export const MEMORY_HEADER: u32 = 0x10000;
 /** "wasm-lns" in memory order. */
 export const MEMORY_MAGIC: u64 = 0x736e6c2d6d736177;
 /** Changes whenever a row, a part or its meaning changes: a durable region of another layout is not taken over. */
-export const MEMORY_LAYOUT: u32 = 3;
+export const MEMORY_LAYOUT: u32 = 4;
 /** Offset from MEMORY_HEADER: u64 magic, then u32 layout, u32 shards, u32 end of the durable region, u32 end of all. */
 export const HEADER_MAGIC: u32 = 0;
 export const HEADER_LAYOUT: u32 = 8;
@@ -70,9 +70,11 @@ export const PART_URING: u32 = 29;
 export const PART_TRAFFIC: u32 = 30;
 /** Packets that wait for their turn, of a shard (path/shape.ts). */
 export const PART_SHAPE: u32 = 31;
-/** Queues of an AF_XDP interface (layout/xdp.ts). */
+/** Queues of AF_XDP interfaces (layout/xdp.ts). */
 export const PART_XDP: u32 = 32;
-export const PARTS: u32 = 33;
+/** Next hops of what leaves by AF_XDP to the core (layout/fib.ts). */
+export const PART_FIB: u32 = 33;
+export const PARTS: u32 = 34;
 
 /** Alignment of every part. */
 export const PART_ALIGN: u32 = 0x10000;

@@ -1,4 +1,4 @@
-// AF_XDP: one block a receive queue of the interface (PART_XDP). The kernel's rings are mapped over pages of it, and its
+// AF_XDP: one block a receive queue of an interface (PART_XDP). The kernel's rings are mapped over pages of it, and its
 // chunks of packet memory (the UMEM) are pages of it too. Offsets and sizes are of <linux/if_xdp.h>.
 
 /** Entries of each ring, and chunks for each direction. */
@@ -17,10 +17,18 @@ export const XDP_MTU: u32 = 144;
 export const XDP_CHUNK: u32 = 148;
 /** u32, gateways in the table behind it: u32 address, u16 port (both in network order), u16 socket group each. */
 export const XDP_GATEWAYS: u32 = 152;
+/** u32, XDP_ROLE_*: which side of the server the interface is on. */
+export const XDP_ROLE: u32 = 156;
+/** LACs: L2TP messages in UDP datagrams. */
+export const XDP_ROLE_ACCESS: u32 = 0;
+/** Core: IP packets from and to clients. */
+export const XDP_ROLE_CORE: u32 = 1;
 export const XDP_GATEWAY: u32 = 160;
 export const XDP_GATEWAYS_MAX: u32 = 64;
 /** struct sockaddr_in of the datagram in hand. */
 export const XDP_NAME: u32 = 704;
+/** u32, frames put on the transmit ring of which the kernel has not been told. */
+export const XDP_UNTOLD: u32 = 736;
 export const XDP_FREE: u32 = 1024;
 /** Where the kernel's rings are mapped: receive, transmit, fill, completion. */
 export const XDP_RX: u32 = 0x10000;

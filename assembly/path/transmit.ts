@@ -5,7 +5,8 @@ import { count, drop } from "./count";
 import { ringReserve, ringCommit } from "./ring";
 import { ringSize, setPending } from "./punt";
 import { impair, impairSent } from "./impair";
-import { xdpTransmit } from "./xdp";
+import { xdpTransmit } from "./xdp-access";
+import { xdpCoreOut } from "./xdp-core";
 import { slotsRelease } from "../mp/pool";
 import {
   TX_MESSAGES, TX_MESSAGES_MAX, TX_IOVECS, TX_CONTROLS, TX_RUNS, TX_SINGLE, TX_SLOTS, TX_SLOT_SIZE, TX_SLOTS_MAX, TX_OUT, TX_OUT_MAX, MMSGHDR_SIZE, IOVEC_SIZE,
@@ -34,6 +35,7 @@ let toRing: bool = false;
 /** `toRing`, or the emulator impairs them, or they go by AF_XDP: one branch for all. */
 let aside: bool = false;
 let byXdp: bool = false;
+let toCoreByXdp: bool = false;
 let open: bool = false; // the last message takes more segments
 let segment: u32 = 0;
 let segments: u32 = 0;
@@ -59,6 +61,8 @@ export function transmitOptions(gso: u32, ring: bool): void {
 export function transmitAside(on: bool): void { aside = on || toRing || byXdp; }
 /** Datagrams go by AF_XDP where that is possible. */
 export function transmitByXdp(): void { aside = byXdp = true; }
+/** Packets for the core go by AF_XDP where that is possible. */
+export function coreByXdp(): void { toCoreByXdp = true; }
 /** Forgets the lists of the last batch. */
 export function transmitReset(): void {
   messages = iovecs = runs = slots = outs = 0;
@@ -194,11 +198,12 @@ export function transmitLost(packets: u32, full: bool): void { count(full ? DROP
 /** Counts packets that the core side did not take. */
 export function coreLost(packets: u32): void { count(DROP_CORE_WRITE, packets); }
 
-/** Hands an IP packet to the core side's list; its octets must stay until the batch is written. */
+/** Hands an IP packet to the core side: by AF_XDP, or to the list, where its octets must stay until the batch is written. */
 export function coreOut(ptr: u32, len: u32): void {
+  count(TOTAL_DELIVERED, 1);
+  count(TOTAL_DELIVERED_OCTETS, len);
+  if (toCoreByXdp && xdpCoreOut(ptr, len)) return;
   const at = tx + TX_OUT + (outs++ << 3);
   store<u32>(at, ptr);
   store<u32>(at, len, 4);
-  count(TOTAL_DELIVERED, 1);
-  count(TOTAL_DELIVERED_OCTETS, len);
 }

@@ -59,6 +59,7 @@ program
   .option('--no-steering', "let the kernel choose a packet's TUN queue by its flow")
   .option('--log-directory <path>', "log and trace files ('traceoptions', 'syslog host local')")
   .option('--xdp <interface>', 'take and send data on this interface by AF_XDP; needs root')
+  .option('--xdp-core <interface>', 'the same on the interface to the core, past the TUN device; needs root')
   .option('--clamp-mss [octets]', "lower TCP's MSS to this, or to what the client's MRU takes", integer(64, 65495))
   .option(
     '--coalesce <us>',

@@ -43,6 +43,7 @@ interface RunOptions {
   steering: boolean;
   clampMss?: number | true;
   xdp?: string;
+  xdpCore?: string;
   coalesce: number;
   queue: number;
   verbose?: boolean;
@@ -110,6 +111,10 @@ const serverProcesses = (server: Lns): Processes => ({
 export async function run(file: string, options: RunOptions): Promise<void> {
   if (readConfig(file, options.platform) === null)
     throw new ConfigError(`${file} is not in force: the server does not start`);
+  if (options.xdpCore !== undefined && options.net !== 'tun')
+    throw new ConfigError('--xdp-core needs --net tun: the kernel forwards what it cannot');
+  if (options.xdpCore !== undefined && options.xdpCore === options.xdp)
+    throw new ConfigError('--xdp and --xdp-core need two interfaces');
   const lines = new LineWriter(process.stdout.fd);
   const log = lineLog((line) => lines.write(line), options.verbose === true ? 'debug' : 'info');
   const onExit = (): void => lines.flushSync();

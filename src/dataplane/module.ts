@@ -10,8 +10,8 @@ export interface PathExports {
   xdpReceive(queue: number, most: number): number;
   xdpRelease(queue: number, frames: number): void;
   xdpFillWakes(queue: number): number;
-  xdpUntold(): number;
-  xdpTold(): void;
+  xdpUntold(queue: number): number;
+  xdpTold(queue: number): void;
   conforms(row: number, octets: number): number;
   mssOptions(octets: number): void;
   coreBackEnd(kind: number): void;

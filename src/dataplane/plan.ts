@@ -22,8 +22,8 @@ export interface MemorySizes {
   ports: boolean;
   /** Room for packets that wait for their turn, 8 MiB a shard. Default: none. */
   shaping?: boolean;
-  /** Receive queues of an AF_XDP interface, and the octets of a chunk. */
-  xdp?: { queues: number; chunk: number };
+  /** Receive queues of all AF_XDP interfaces, the octets of the largest chunk, and whether one of them is the core's. */
+  xdp?: { queues: number; chunk: number; core?: boolean };
   /** Records of the traffic generator. */
   traffic: boolean;
   /** Datagrams that the generator's impairments may hold back, in each shard. Default 0. */
@@ -108,6 +108,7 @@ export function planMemory(sizes: MemorySizes): MemoryPlan {
   if (bundles > 0 && shards > 1) addRings(layout.PART_RING_PEER, shards * shards, PEER_RING_OCTETS);
   if (sizes.xdp !== undefined)
     add(layout.PART_XDP, sizes.xdp.queues, layout.XDP_UMEM + 2 * layout.XDP_RING * sizes.xdp.chunk);
+  if (sizes.xdp?.core === true) add(layout.PART_FIB, 1, layout.FIB_SIZE);
   if (sizes.shaping === true) add(layout.PART_SHAPE, shards, layout.SHAPE_SIZE);
   if (sizes.traffic)
     add(

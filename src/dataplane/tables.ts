@@ -1,4 +1,5 @@
 import * as layout from '../generated/layout.ts';
+import { hopWord } from './hop.ts';
 import type { PathExports } from './module.ts';
 import type { MemoryPlan } from './plan.ts';
 
@@ -236,13 +237,8 @@ export class Tables {
    */
   setNextHop(row: number, local: Uint8Array, mac: Uint8Array | null): void {
     const at = this.#tunnelAt(row);
-    let hop = 0n;
-    if (mac !== null) {
-      this.#octets.set(local, at + layout.TUNNEL_LOCAL);
-      for (let n = 5; n >= 0; n--) hop = (hop << 8n) | BigInt(mac[n]!);
-      hop |= 1n << 48n;
-    }
-    Atomics.store(this.#longs, (at + layout.TUNNEL_NEXT_HOP) >>> 3, hop);
+    if (mac !== null) this.#octets.set(local, at + layout.TUNNEL_LOCAL);
+    Atomics.store(this.#longs, (at + layout.TUNNEL_NEXT_HOP) >>> 3, hopWord(mac));
   }
   /** Takes a tunnel out. Its sessions must be out already. */
   removeTunnel(row: number): void {

@@ -32,10 +32,38 @@ const NLM_F_DUMP = 0x300;
 const NLMSG_DONE = 3;
 const NDA_DST = 1;
 const NDA_LLADDR = 2;
-/** States in which a neighbour's address is known: permanent, no ARP, reachable, to be probed, stale, delayed. */
-const NUD_VALID = 0x80 | 0x40 | 0x02 | 0x10 | 0x04 | 0x08;
-const IFF_UP = 1;
+/** States in which a neighbour's address is sure: permanent, no ARP, reachable. */
+const NUD_SURE = 0x80 | 0x40 | 0x02;
+/** Those in which it is known: being probed, stale, delayed as well. */
+const NUD_VALID = NUD_SURE | 0x10 | 0x04 | 0x08;
+const RTM_NEWNEIGH = 28;
+const RTM_GETRULE = 34;
+const NTF_USE = 1;
+const RTA_TABLE = 15;
+const RTA_MULTIPATH = 9;
+const RTA_VIA = 18;
+const RTA_ENCAP = 21;
+const RTN_LOCAL = 2;
+const RTN_BROADCAST = 3;
+const RTNH_F_DEAD = 1;
+const RTNH_F_LINKDOWN = 16;
+const RTM_F_CLONED = 0x200;
+const FRA_PRIORITY = 6;
+const FRA_TABLE = 15;
+const RT_TABLE_LOCAL = 255;
 const RT_TABLE_MAIN = 254;
+const RT_TABLE_DEFAULT = 253;
+const MSG_DONTWAIT = 0x40;
+const ENOBUFS = 105;
+/** Links, IPv4 addresses, routes and rules (RTMGRP_*). */
+const EVENT_GROUPS = 0x1 | 0x10 | 0x40 | 0x80;
+/** Rules that every host has: for the local table, main and default. */
+const ORDINARY_RULES = new Map([
+  [0, RT_TABLE_LOCAL],
+  [32_766, RT_TABLE_MAIN],
+  [32_767, RT_TABLE_DEFAULT],
+]);
+const IFF_UP = 1;
 const RTPROT_STATIC = 4;
 const RT_SCOPE_LINK = 253;
 const RTN_UNICAST = 1;
@@ -49,6 +77,25 @@ export interface Prefix {
   readonly length: number;
   /** Routes of one prefix: the lowest is taken; default 0. */
   readonly metric?: number;
+}
+
+/** An IPv4 route of the tables that an ordinary host looks into. */
+export interface KernelRoute {
+  /** As numbers. */
+  readonly address: number;
+  readonly length: number;
+  readonly metric: number;
+  /** `unicast`: by one interface and perhaps a gateway. Others are the kernel's own affair. */
+  readonly kind: 'unicast' | 'local' | 'broadcast' | 'other';
+  readonly interface: number;
+  /** In text; null: the destination itself. */
+  readonly gateway: string | null;
+}
+/** A neighbour whose Ethernet address the kernel knows. */
+export interface Neighbour {
+  readonly mac: Uint8Array;
+  /** It has been confirmed of late, or need not be. */
+  readonly sure: boolean;
 }
 
 /** What the kernel did not do of a list. */
@@ -130,14 +177,10 @@ export class Netlink {
       'link',
       (octets) => {
         const values = attributesOf(octets.subarray(16));
-        const word = (type: number): number => {
-          const value = values.get(type);
-          return value === undefined ? 0 : new DataView(value.buffer, value.byteOffset).getUint32(0, true);
-        };
         found = {
-          mtu: word(IFLA_MTU),
+          mtu: wordOf(values, IFLA_MTU) ?? 0,
           mac: values.get(IFLA_ADDRESS)?.slice() ?? new Uint8Array(0),
-          queues: Math.max(1, word(IFLA_NUM_RX_QUEUES)),
+          queues: Math.max(1, wordOf(values, IFLA_NUM_RX_QUEUES) ?? 0),
         };
       },
       true,
@@ -145,19 +188,58 @@ export class Netlink {
     return found;
   }
   /** Ethernet addresses of an interface's IPv4 neighbours that the kernel has resolved, by address in text. @throws SystemError */
-  neighbours(index: number): Map<string, Uint8Array> {
-    const found = new Map<string, Uint8Array>();
+  neighbours(index: number): Map<string, Neighbour> {
+    const found = new Map<string, Neighbour>();
     const body = new Uint8Array(12);
     body[0] = AF_INET;
     this.#ask(message(RTM_GETNEIGH, NLM_F_DUMP, body), 'neighbours', (octets) => {
       const view = new DataView(octets.buffer, octets.byteOffset, octets.length);
       if (octets.length < 12 || view.getInt32(4, true) !== index) return;
-      if ((view.getUint16(8, true) & NUD_VALID) === 0) return;
+      const state = view.getUint16(8, true);
+      if ((state & NUD_VALID) === 0) return;
       const values = attributesOf(octets.subarray(12));
       const [address, mac] = [values.get(NDA_DST), values.get(NDA_LLADDR)];
-      if (address?.length === 4 && mac?.length === 6) found.set(address.join('.'), mac.slice());
+      if (address?.length === 4 && mac?.length === 6)
+        found.set(address.join('.'), { mac: mac.slice(), sure: (state & NUD_SURE) !== 0 });
     });
     return found;
+  }
+  /** Has the kernel find a neighbour out, or confirm it, as a packet to it would. */
+  useNeighbour(index: number, address: string): void {
+    const body = new Uint8Array(12);
+    const view = new DataView(body.buffer);
+    body[0] = AF_INET;
+    view.setInt32(4, index, true);
+    body[10] = NTF_USE;
+    const to = attribute(NDA_DST, parseAddress(address).subarray(12));
+    this.#request([message(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, body, to)], `neighbour ${address}`);
+  }
+  /** IPv4 routes of the local, main and default tables; null where there are more than `most`. @throws SystemError */
+  routes(most: number): KernelRoute[] | null {
+    const found: KernelRoute[] = [];
+    let seen = 0;
+    const body = new Uint8Array(12);
+    body[0] = AF_INET;
+    this.#ask(message(RTM_GETROUTE, NLM_F_DUMP, body), 'routes', (octets) => {
+      if (++seen > most) return;
+      const route = kernelRoute(octets);
+      if (route !== null) found.push(route);
+    });
+    return seen > most ? null : found;
+  }
+  /** Are there only the rules that every host has, so that the local, main and default tables decide alone? @throws SystemError */
+  ordinaryRules(): boolean {
+    let ordinary = true;
+    const body = new Uint8Array(12);
+    body[0] = AF_INET;
+    this.#ask(message(RTM_GETRULE, NLM_F_DUMP, body), 'rules', (octets) => {
+      const values = attributesOf(octets.subarray(12));
+      const table = wordOf(values, FRA_TABLE) ?? octets[4]!;
+      // Anything more that a rule says is another attribute.
+      const lengths = octets[1]! + octets[2]! + octets[3]!;
+      if (lengths !== 0 || ORDINARY_RULES.get(wordOf(values, FRA_PRIORITY) ?? 0) !== table) ordinary = false;
+    });
+    return ordinary;
   }
   /** The kernel's way from `source` to `destination`, both IPv4 in text; null where there is none. @throws SystemError */
   route(destination: string, source: string): { interface: number; gateway: string | null } | null {
@@ -170,10 +252,10 @@ export class Netlink {
       'route',
       (octets) => {
         const values = attributesOf(octets.subarray(12));
-        const out = values.get(RTA_OIF);
+        const out = wordOf(values, RTA_OIF);
         if (out === undefined) return;
         found = {
-          interface: new DataView(out.buffer, out.byteOffset).getInt32(0, true),
+          interface: out,
           gateway: values.get(RTA_GATEWAY)?.join('.') ?? null,
         };
       },
@@ -286,6 +368,82 @@ export class Netlink {
   }
 }
 
+/** Tells whether the host's IPv4 network has changed: links, addresses, routes, rules (rtnetlink(7)). */
+export class NetlinkEvents {
+  readonly #ffi: Ffi;
+  readonly #fd: number;
+  readonly #octets = new Uint8Array(1 << 16);
+
+  /** @throws SystemError where there is no netlink */
+  constructor(ffi: Ffi) {
+    this.#ffi = ffi;
+    this.#fd = ffi.socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+    if (this.#fd < 0) throw ffi.error('netlink socket');
+    const address = new Uint8Array(12);
+    const view = new DataView(address.buffer);
+    view.setUint16(0, AF_NETLINK, true);
+    view.setUint32(8, EVENT_GROUPS, true);
+    if (ffi.bind(this.#fd, Number(ffi.addressOf(address)), address.length) >= 0) return;
+    const error = ffi.error('netlink events');
+    ffi.close(this.#fd);
+    throw error;
+  }
+  /**
+   * Has anything happened since the last time, or too much to be told? Without waiting.
+   * @param ours device whose routes are not looked at
+   */
+  happened(ours: number): boolean {
+    let any = false;
+    // Bounded: what comes faster than this has happened anyway.
+    for (let n = 0; n < 64; n++) {
+      const octets = this.#ffi.recv(this.#fd, this.#ffi.addressOf(this.#octets), this.#octets.length, MSG_DONTWAIT);
+      if (octets <= 0) return any || (octets < 0 && this.#ffi.errno() === ENOBUFS);
+      const view = new DataView(this.#octets.buffer);
+      for (let at = 0; at + NLMSG_HEADER <= octets; ) {
+        const length = view.getUint32(at, true);
+        if (length < NLMSG_HEADER || at + length > octets) break;
+        const type = view.getUint16(at + 4, true);
+        const body = this.#octets.subarray(at + NLMSG_HEADER, at + length);
+        const route = type === RTM_NEWROUTE || type === RTM_DELROUTE;
+        if (!(route && wordOf(attributesOf(body.subarray(12)), RTA_OIF) === ours)) any = true;
+        at += (length + 3) & ~3;
+      }
+    }
+    return true;
+  }
+  close(): void {
+    this.#ffi.close(this.#fd);
+  }
+}
+
+/** A route as the kernel lists it; null where it does not count: of another table, or by a link that is down. */
+function kernelRoute(octets: Uint8Array): KernelRoute | null {
+  const values = attributesOf(octets.subarray(12));
+  const [, length, , tos, shortTable, , , type] = octets;
+  const flags = new DataView(octets.buffer, octets.byteOffset).getUint32(8, true);
+  const table = wordOf(values, RTA_TABLE) ?? shortTable!;
+  if (table < RT_TABLE_DEFAULT || table > RT_TABLE_LOCAL || (flags & (RTNH_F_DEAD | RTM_F_CLONED)) !== 0) return null;
+  const to = values.get(RTA_DST);
+  const out = wordOf(values, RTA_OIF);
+  const gateway = values.get(RTA_GATEWAY);
+  const special = [RTA_MULTIPATH, RTA_VIA, RTA_ENCAP].some((attribute) => values.has(attribute));
+  const plain = type === RTN_UNICAST && tos === 0 && out !== undefined && !special && (flags & RTNH_F_LINKDOWN) === 0;
+  const own = type === RTN_LOCAL ? 'local' : type === RTN_BROADCAST ? 'broadcast' : 'other';
+  return {
+    address: to === undefined ? 0 : new DataView(to.buffer, to.byteOffset).getUint32(0),
+    length: length!,
+    // The local table comes first, the default one last, whatever their metrics.
+    metric: (wordOf(values, RTA_PRIORITY) ?? 0) + (RT_TABLE_LOCAL - table) * 2 ** 32,
+    kind: plain ? 'unicast' : own,
+    interface: out ?? 0,
+    gateway: gateway?.join('.') ?? null,
+  };
+}
+
+const wordOf = (values: ReadonlyMap<number, Uint8Array>, type: number): number | undefined => {
+  const value = values.get(type);
+  return value === undefined ? undefined : new DataView(value.buffer, value.byteOffset).getUint32(0, true);
+};
 const u32 = (value: number): Uint8Array => new Uint8Array(new Uint32Array([value]).buffer);
 
 function parsePrefix(prefix: Prefix): { family: number; octets: Uint8Array } {

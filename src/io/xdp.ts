@@ -1,8 +1,6 @@
 import { SystemError } from '../errors.ts';
 import * as layout from '../generated/layout.ts';
-import { parseIpv4 } from '../wire/address.ts';
-import { octets32 } from '../wire/ppp.ts';
-import { ATTACH_XDP, Bpf, MAP_HASH, MAP_XSK, PROGRAM_XDP, type Step } from './bpf.ts';
+import { ATTACH_XDP, Bpf, MAP_XSK, PROGRAM_XDP, type Step } from './bpf.ts';
 import type { Ffi } from './ffi.ts';
 import { Netlink } from './netlink.ts';
 
@@ -33,82 +31,6 @@ const SEND_BUFFER = 16 << 20;
 const HEADROOM = 256;
 /** Queues that are served: data that comes by others takes the kernel's way. */
 const QUEUES_MAX = 16;
-
-const PASS = 2;
-const HELPER_LOOKUP = 1;
-const HELPER_REDIRECT_MAP = 51;
-
-/**
- * The program at the interface. To the ring of its queue goes a UDP datagram to one of our gateways that is an L2TP data
- * message and no PPP control frame; all else goes on to the kernel: control messages, PPP negotiation (for their own
- * sockets), fragments, IP options, VLANs, IPv6, ARP and everybody else's traffic.
- */
-export function xdpProgram(gateways: number, sockets: number): readonly Step[] {
-  const [packet, end, value, length, context, start, finish] = [2, 3, 4, 5, 6, 7, 8];
-  return [
-    ['movx', context, 1],
-    ['ldxw', packet, 1, 0],
-    ['ldxw', end, 1, 4],
-    ['movx', value, packet],
-    ['add', value, 62], // Ethernet, IP, UDP, and the longest L2TP header without offset, and a PPP protocol
-    ['jgtx', value, end, 'pass'],
-    ['ldxh', value, packet, 12],
-    ['jne', value, 0x0008, 'pass'], // IPv4; words are in memory order
-    ['ldxb', value, packet, 14],
-    ['jne', value, 0x45, 'pass'],
-    ['ldxb', value, packet, 23],
-    ['jne', value, 17, 'pass'],
-    ['ldxh', value, packet, 20],
-    ['jset', value, 0xff3f, 'pass'], // a fragment
-    ['ldxb', value, packet, 42],
-    ['jset', value, 0x80, 'pass'], // T
-    ['ldxw', value, packet, 30],
-    ['stxw', 10, -8, value],
-    ['ldxh', value, packet, 36],
-    ['stxw', 10, -4, value],
-    ['movx', start, packet],
-    ['movx', finish, end],
-    ['map', 1, gateways],
-    ['movx', 2, 10],
-    ['add', 2, -8],
-    ['call', HELPER_LOOKUP],
-    ['jeq', 0, 0, 'pass'],
-    ['ldxb', value, start, 42],
-    ['jset', value, 0x02, 'ours'], // O: rare, data
-    ['mov', length, 48],
-    ['jset', value, 0x40, 'length'],
-    ['ja', 'no-length'],
-    ['label', 'length'],
-    ['add', length, 2],
-    ['label', 'no-length'],
-    ['jset', value, 0x08, 'numbers'],
-    ['ja', 'no-numbers'],
-    ['label', 'numbers'],
-    ['add', length, 4],
-    ['label', 'no-numbers'],
-    ['addx', start, length],
-    ['movx', value, start],
-    ['add', value, 4],
-    ['jgtx', value, finish, 'pass'],
-    ['ldxh', value, start, 0],
-    ['be16', value],
-    ['jne', value, 0xff03, 'protocol'], // Address and Control fields
-    ['ldxh', value, start, 2],
-    ['be16', value],
-    ['label', 'protocol'],
-    ['jset', value, 0x0100, 'ours'], // a compressed protocol field: data
-    ['jge', value, 0x8000, 'pass'],
-    ['label', 'ours'],
-    ['map', 1, sockets],
-    ['ldxw', 2, context, 16],
-    ['mov', 3, PASS],
-    ['call', HELPER_REDIRECT_MAP],
-    ['exit'],
-    ['label', 'pass'],
-    ['mov', 0, PASS],
-    ['exit'],
-  ];
-}
 
 /** An interface as the kernel has it. */
 export interface XdpInterface {
@@ -143,41 +65,62 @@ export interface XdpMode {
   readonly copies: boolean;
 }
 
+/** What a program at an interface may do with a frame (enum xdp_action). */
+export const XDP_PASS = 2;
+export const HELPER_LOOKUP = 1;
+export const HELPER_REDIRECT_MAP = 51;
+/** Last steps of a program: to the ring of the queue that the frame came by, or on to the kernel. */
+export const xdpVerdict = (context: number, sockets: number): readonly Step[] => [
+  ['label', 'ours'],
+  ['map', 1, sockets],
+  ['ldxw', 2, context, 16],
+  ['mov', 3, XDP_PASS],
+  ['call', HELPER_REDIRECT_MAP],
+  ['exit'],
+  ['label', 'pass'],
+  ['mov', 0, XDP_PASS],
+  ['exit'],
+];
+
+/** What makes an interface the LACs' or the core's. */
+export interface XdpSide {
+  /** XDP_ROLE_* */
+  readonly role: number;
+  /**
+   * The program. @param sockets the map of the rings
+   * @param maps where it leaves the descriptors of its own maps, which are closed with the rest
+   * @throws SystemError where a map cannot be had
+   */
+  program(bpf: Bpf, device: XdpInterface, sockets: number, maps: number[]): readonly Step[];
+}
+
 /**
  * The main thread's part of AF_XDP on an interface: sockets, the program, the maps. Rings and packet memory are pages of
  * the Wasm memory (layout/xdp.ts); the shards do the rest. The program is attached for as long as this process lives.
  */
 export class Xdp {
   readonly #ffi: Ffi;
-  readonly #bpf: Bpf;
   readonly interface: XdpInterface;
   /** By queue. */
   readonly fds: readonly number[];
   readonly mode: XdpMode;
-  readonly #gateways: number;
   readonly #others: readonly number[];
-  readonly #memory: WebAssembly.Memory;
   readonly #blocks: readonly number[];
   readonly #base: number;
-  readonly #known: { address: string; port: number; group: number }[] = [];
 
   private constructor(
     ffi: Ffi,
-    bpf: Bpf,
     device: XdpInterface,
     memory: WebAssembly.Memory,
     blocks: readonly number[],
-    opened: { fds: number[]; others: number[]; gateways: number; mode: XdpMode },
+    opened: { fds: number[]; others: number[]; mode: XdpMode },
   ) {
     this.#ffi = ffi;
-    this.#bpf = bpf;
     this.interface = device;
-    this.#memory = memory;
     this.#blocks = blocks;
     this.#base = Number(ffi.addressOf(new Uint8Array(memory.buffer)));
     this.fds = opened.fds;
     this.mode = opened.mode;
-    this.#gateways = opened.gateways;
     this.#others = opened.others;
   }
 
@@ -192,6 +135,7 @@ export class Xdp {
     memory: WebAssembly.Memory,
     blocks: readonly number[],
     fill: (queue: number) => void,
+    side: XdpSide,
   ): Xdp {
     const bpf = new Bpf(ffi);
     const fds: number[] = [];
@@ -203,7 +147,7 @@ export class Xdp {
         const fd = ffi.socket(AF_XDP, SOCK_RAW_CLOEXEC, 0);
         if (fd < 0) throw ffi.error('AF_XDP socket');
         fds.push(fd);
-        prepare(ffi, fd, device, memory, base, block);
+        prepare(ffi, fd, device, memory, base, block, side.role);
         fill(queue);
         const copied = bindTo(ffi, fd, device, queue);
         if (copied === null) {
@@ -221,9 +165,7 @@ export class Xdp {
           new Uint8Array(new Uint32Array([queue]).buffer),
           new Uint8Array(new Int32Array([fd]).buffer),
         );
-      const gateways = bpf.createMap(MAP_HASH, 8, 1, layout.XDP_GATEWAYS_MAX);
-      others.push(gateways);
-      const program = bpf.load(PROGRAM_XDP, ATTACH_XDP, xdpProgram(gateways, sockets));
+      const program = bpf.load(PROGRAM_XDP, ATTACH_XDP, side.program(bpf, device, sockets, others));
       others.push(program);
       let attached: XdpMode['attached'] = 'native';
       let link = bpf.link(program, device.index, ATTACH_XDP, ATTACH_NATIVE);
@@ -235,39 +177,11 @@ export class Xdp {
       // The link goes first: no frame is on its way to a ring when the sockets close.
       others.unshift(link);
       const mode = { attached, copies: copies.includes(true) };
-      return new Xdp(ffi, bpf, device, memory, blocks, { fds, others, gateways, mode });
+      return new Xdp(ffi, device, memory, blocks, { fds, others, mode });
     } catch (error) {
       for (const fd of [...others, ...fds]) ffi.close(fd);
       unmap(ffi, base, blocks);
       throw error;
-    }
-  }
-
-  /** Data for this address comes by the rings from now on; it belongs to a socket group. IPv4 alone. */
-  addGateway(address: string, port: number, group: number): void {
-    if (parseIpv4(address) === null || this.#known.length >= layout.XDP_GATEWAYS_MAX) return;
-    this.#known.push({ address, port, group });
-    this.#write();
-    this.#bpf.update(this.#gateways, gatewayKey(address, port), new Uint8Array([1]));
-  }
-  removeGateway(address: string, port: number): void {
-    const at = this.#known.findIndex((one) => one.address === address && one.port === port);
-    if (at < 0) return;
-    this.#bpf.remove(this.#gateways, gatewayKey(address, port));
-    this.#known.splice(at, 1);
-    this.#write();
-  }
-  #write(): void {
-    const view = new DataView(this.#memory.buffer);
-    const words = new Int32Array(this.#memory.buffer);
-    for (const block of this.#blocks) {
-      for (const [n, { address, port, group }] of this.#known.entries()) {
-        const at = block + layout.XDP_GATEWAY + n * 8;
-        view.setUint32(at, parseIpv4(address)!);
-        view.setUint16(at + 4, port);
-        view.setUint16(at + 6, group, true);
-      }
-      Atomics.store(words, (block + layout.XDP_GATEWAYS) >>> 2, this.#known.length);
     }
   }
 
@@ -278,9 +192,6 @@ export class Xdp {
   }
 }
 
-const gatewayKey = (address: string, port: number): Uint8Array =>
-  new Uint8Array([...octets32(parseIpv4(address)!), port >>> 8, port & 0xff, 0, 0]);
-
 /** Registers the packet memory and maps the rings. @throws SystemError */
 function prepare(
   ffi: Ffi,
@@ -289,6 +200,7 @@ function prepare(
   memory: WebAssembly.Memory,
   base: number,
   block: number,
+  role: number,
 ): void {
   const option = (name: number, value: Uint8Array): void => {
     if (ffi.setsockopt(fd, SOL_XDP, name, Number(ffi.addressOf(value)), value.length) < 0)
@@ -329,6 +241,7 @@ function prepare(
   const words = new Uint32Array(memory.buffer);
   words[(block + layout.XDP_MTU) >>> 2] = device.mtu;
   words[(block + layout.XDP_CHUNK) >>> 2] = device.chunk;
+  words[(block + layout.XDP_ROLE) >>> 2] = role;
 }
 /** @returns whether the kernel copies; null where there is no such queue @throws SystemError */
 function bindTo(ffi: Ffi, fd: number, device: XdpInterface, queue: number): boolean | null {

@@ -43,6 +43,7 @@ import { Spreading, type SpreadTunnel } from './spread.ts';
 import { Subscribers } from './subscribers.ts';
 import { ServerTraces } from './traces.ts';
 import { XdpAccess } from './xdp-access.ts';
+import { XdpCore } from './xdp-core.ts';
 
 export { Bundle } from './bundles.ts';
 export { Call, type LnsTunnel, type NetworkEnd } from './call.ts';
@@ -59,6 +60,8 @@ export interface LnsOptions {
   readonly log: Log;
   /** Interface on which data is taken and sent by AF_XDP; null: none. */
   readonly xdp?: string | null;
+  /** The same for the interface to the core; with `net: 'tun'` alone. null: none. */
+  readonly xdpCore?: string | null;
   readonly tunnels?: number;
   readonly sessions?: number;
   /** Multilink bundles at once; default: 65,535, or as many as sessions. */
@@ -129,6 +132,7 @@ export class Lns {
   readonly #spreading: Spreading;
   #steering: TunSteering | null = null;
   readonly #xdp: XdpAccess;
+  readonly #xdpCore: XdpCore;
   /** Control messages on their way in. */
   readonly reception: Reception;
   readonly #tunnels = new Map<number, LnsTunnel>();
@@ -206,6 +210,12 @@ export class Lns {
       log: this.logging.log,
       plane: () => this.plane,
       tunnels: () => this.#tunnels.values(),
+    });
+    this.#xdpCore = new XdpCore({
+      interface: options.xdpCore ?? null,
+      ffi: this.#ffi,
+      log: this.logging.log,
+      plane: () => this.plane,
     });
     this.#spreading = new Spreading({
       shards: options.shards,
@@ -298,7 +308,7 @@ export class Lns {
           ),
           listens: gateways.map((gateway) => gateway.index),
         })),
-        ...this.#xdp.prepare(),
+        xdp: [...this.#xdp.prepare(), ...this.#xdpCore.prepare(this.#tun)],
         core: net,
         tun: this.#tun?.fds ?? [],
         traffic: null,
@@ -346,6 +356,7 @@ export class Lns {
     }
     this.#spreading.start(this.#now());
     this.#xdp.start(this.#now());
+    this.#xdpCore.start(this.#now());
     this.aaa.start();
     await this.disconnectServer.configure(this.config);
     for (const { config, address, port } of this.#gateways)
@@ -364,6 +375,7 @@ export class Lns {
       without: this.rungs.missing,
       socketBuffer: this.#gateways.receiveBufferOctets || undefined,
       xdp: this.#xdp.inUse,
+      xdpCore: this.#xdpCore.inUse,
     });
   }
 
@@ -435,7 +447,7 @@ export class Lns {
     if (!offload.uso) this.rungs.lose('uso', offload.usoError || 'vnet-hdr');
     const addresses = this.options.sessions ?? SESSIONS_MAX;
     this.#steering = TunSteering.tried(ffi, this.#tun.fds, addresses, 'destination', this.rungs);
-    this.#routes = new HostRoutes(this.#tun, this.config.pools.values(), this.options.log);
+    this.#routes = new HostRoutes(this.#xdpCore.sink(this.#tun), this.config.pools.values(), this.options.log);
   }
 
   #changeTarget(): ChangeTarget {
@@ -762,6 +774,7 @@ export class Lns {
       this.admission.deadline(),
       this.#spreading.deadline(),
       this.#xdp.deadline(),
+      this.#xdpCore.deadline(),
     );
     for (const gateway of this.#gateways) next = Math.min(next, gateway.endpoint.deadline());
     return next;
@@ -779,6 +792,7 @@ export class Lns {
     this.services.handleTimeout(now);
     this.#spreading.handleTimeout(now);
     this.#xdp.handleTimeout(now);
+    this.#xdpCore.handleTimeout(now);
     this.plane.tables.reclaim();
     this.#changes.closeRetired();
     this.#settle();
@@ -877,6 +891,7 @@ export class Lns {
     this.#routes?.close();
     await this.plane?.close();
     this.#xdp.close();
+    this.#xdpCore.close();
     this.#steering?.close();
     this.#steering = null;
     this.#tun?.close();

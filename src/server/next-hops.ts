@@ -1,6 +1,6 @@
 import type { Tables } from '../dataplane/tables.ts';
 import type { Ffi } from '../io/ffi.ts';
-import { Netlink } from '../io/netlink.ts';
+import { type Neighbour, Netlink } from '../io/netlink.ts';
 import { encodeSockaddr, type PeerAddress, parseIpv4 } from '../wire/address.ts';
 
 /** How often neighbours are looked at, and for how long a route is believed. */
@@ -30,7 +30,7 @@ export class NextHops {
   /** By local and peer address: the neighbour on the way, null where the way is another interface's; until when. */
   readonly #routes = new Map<string, { hop: string | null; until: number }>();
   #lookedAt = Number.NEGATIVE_INFINITY;
-  #neighbours = new Map<string, Uint8Array>();
+  #neighbours: ReadonlyMap<string, Neighbour> = new Map();
   #deadline = Number.POSITIVE_INFINITY;
 
   /** @throws SystemError where there is no netlink */
@@ -93,7 +93,11 @@ export class NextHops {
       this.#routes.set(key, route);
     }
     const hop = route?.hop ?? null;
-    this.#tables().setNextHop(row, encodeSockaddr(local), hop === null ? null : (this.#neighbours.get(hop) ?? null));
+    this.#tables().setNextHop(
+      row,
+      encodeSockaddr(local),
+      hop === null ? null : (this.#neighbours.get(hop)?.mac ?? null),
+    );
     return asked;
   }
   close(): void {

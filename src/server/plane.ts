@@ -48,14 +48,23 @@ export interface PlaneOptions {
   readonly coalesceUs?: number;
   /** Room for packets that wait for their turn (`Tables.setPolicer` with queueMs). */
   readonly shaping?: boolean;
-  /** An AF_XDP interface: its queues are dealt to the shards in turn. */
-  readonly xdp?: {
-    readonly queues: number;
-    readonly chunk: number;
-    /** Opens it over this memory. @returns descriptor by queue @throws SystemError */
-    open(memory: WebAssembly.Memory, blocks: readonly number[], fill: (queue: number) => void): readonly number[];
-  };
+  /** AF_XDP interfaces: the queues of each are dealt to the shards in turn. */
+  readonly xdp?: readonly XdpSetup[];
   readonly events: PlaneEvents;
+}
+
+/** An AF_XDP interface. */
+export interface XdpSetup {
+  readonly queues: number;
+  /** Octets of a chunk. */
+  readonly chunk: number;
+  /** It is the core's. */
+  readonly core: boolean;
+  /**
+   * Opens it over this memory. @param fill gives the kernel the chunks of a block, by the index of its offset in `blocks`
+   * @returns descriptor by queue; fewer where it has fewer, none where it cannot be had
+   */
+  open(memory: WebAssembly.Memory, blocks: readonly number[], fill: (index: number) => void): readonly number[];
 }
 
 export interface PlaneEvents {
@@ -129,6 +138,7 @@ export class Plane {
   /** What the generator has counted; nothing without one. */
   readonly traffic: TrafficView;
   readonly shards: number;
+  readonly memory: WebAssembly.Memory;
   readonly plan: MemoryPlan;
   readonly #options: PlaneOptions;
   readonly #words: Int32Array;
@@ -142,8 +152,8 @@ export class Plane {
   readonly #sockets: readonly Int32Array[];
   readonly #epolls: readonly Int32Array[];
   readonly #wakeFds: number[];
-  /** AF_XDP socket by queue. */
-  readonly #xdp: readonly number[];
+  /** By AF_XDP interface: its sockets by queue, and the number of its first block of PART_XDP. */
+  readonly #xdp: readonly { readonly first: number; readonly fds: readonly number[] }[];
   readonly #wakeBuffer: BigUint64Array;
   readonly #wakeAddress: number;
   readonly #doorbell: number;
@@ -173,6 +183,7 @@ export class Plane {
     this.shards = options.shards;
     this.#toWake = new Uint8Array(options.shards);
     const portable = options.ffi === null;
+    const setups = options.xdp ?? [];
     this.plan = planMemory({
       tunnels: options.tunnels,
       sessions: options.sessions,
@@ -185,11 +196,20 @@ export class Plane {
       coreRingOctets: 0,
       ports: true,
       shaping: options.shaping === true,
-      ...(options.xdp === undefined ? {} : { xdp: { queues: options.xdp.queues, chunk: options.xdp.chunk } }),
+      ...(setups.length === 0
+        ? {}
+        : {
+            xdp: {
+              queues: setups.reduce((sum, { queues }) => sum + queues, 0),
+              chunk: Math.max(...setups.map(({ chunk }) => chunk)),
+              core: setups.some(({ core }) => core),
+            },
+          }),
       traffic: options.traffic !== null,
       held: options.traffic !== null && options.traffic.impair !== null ? HELD_SLOTS : 0,
     });
-    const memory = new WebAssembly.Memory({ initial: this.plan.pages, maximum: this.plan.pages, shared: true });
+    this.memory = new WebAssembly.Memory({ initial: this.plan.pages, maximum: this.plan.pages, shared: true });
+    const { memory } = this;
     formatMemory(memory, this.plan);
     const module = compilePath();
     const wasm = instantiatePath(module, memory);
@@ -209,8 +229,13 @@ export class Plane {
     this.#accessIn = rings(layout.PART_RING_ACCESS_IN);
     this.#accessOut = rings(layout.PART_RING_ACCESS_OUT);
     const { offset, stride } = this.plan.parts[layout.PART_XDP]!;
-    const blocks = Array.from({ length: options.xdp?.queues ?? 0 }, (_, queue) => offset + queue * stride);
-    this.#xdp = options.xdp?.open(memory, blocks, (queue) => wasm.xdpFill(queue)) ?? [];
+    let first = 0;
+    this.#xdp = setups.map((setup) => {
+      const from = first;
+      first += setup.queues;
+      const blocks = Array.from({ length: setup.queues }, (_, queue) => offset + (from + queue) * stride);
+      return { first: from, fds: setup.open(memory, blocks, (index) => wasm.xdpFill(from + index)) };
+    });
     const { ffi } = options;
     this.#takeovers = Array.from({ length: options.shards }, (_, shard) => new Takeover(this.#words, this.plan, shard));
     this.#added = Array.from({ length: options.shards }, () => new Set<number>());
@@ -267,7 +292,12 @@ export class Plane {
       wake: this.#wakeFds[shard] ?? -1,
       wakes: this.#wakeFds,
       core,
-      xdp: this.#xdp.map((fd, queue) => ({ queue, fd })).filter(({ queue }) => queue % this.shards === shard),
+      xdp: this.#xdp.flatMap(({ first, fds }) =>
+        fds.flatMap((fd, queue) =>
+          // It sends by the first that it has of an interface.
+          queue % this.shards === shard ? [{ queue: first + queue, fd, sends: queue === shard }] : [],
+        ),
+      ),
       segmentation,
       gro: this.#options.gro === true,
       vnetHdr: this.#options.vnetHdr === true,

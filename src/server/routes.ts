@@ -15,7 +15,7 @@ const hostOf = (address: number): Prefix => ({ address: formatIpv4(address), len
 const nameOf = ({ address, length }: Prefix): string => `${address}/${length}`;
 
 /** Behind what the operator has set up: routers prefer static routes to those of subscribers, too. */
-const FRAMED_METRIC = 1024;
+export const FRAMED_METRIC = 1024;
 
 /** Framed routes of one network, whose sessions back each other up; the metric is the first one's. */
 interface Framed {
@@ -34,7 +34,7 @@ export class HostRoutes {
   readonly #routed = new Set<number>();
   #prefixes: ReadonlyMap<string, PoolPrefix> = new Map();
   readonly #changed = new Set<number>();
-  readonly #tun: Tun;
+  readonly #tun: Pick<Tun, 'addRoutes' | 'deleteRoutes'>;
   readonly #log: Log;
   /** Framed routes by prefix, and those that the kernel has. */
   readonly #framed = new Map<string, Framed>();
@@ -44,7 +44,7 @@ export class HostRoutes {
   #closed = false;
 
   /** @throws SystemError where a pool's route cannot be made */
-  constructor(tun: Tun, pools: Iterable<PoolConfig>, log: Log) {
+  constructor(tun: Pick<Tun, 'addRoutes' | 'deleteRoutes'>, pools: Iterable<PoolConfig>, log: Log) {
     this.#tun = tun;
     this.#log = log;
     this.#prefixes = prefixesOf(pools);

@@ -1,10 +1,11 @@
-import { ConfigError, type SystemError } from '../errors.ts';
 import type { Ffi } from '../io/ffi.ts';
-import { Xdp, type XdpInterface, xdpInterface } from '../io/xdp.ts';
+import { Xdp } from '../io/xdp.ts';
+import { XdpGateways } from '../io/xdp-gateways.ts';
 import type { Gateway, LnsTunnel } from './call.ts';
 import type { Log } from './log.ts';
 import { type HopTunnel, NextHops } from './next-hops.ts';
-import type { Plane, PlaneOptions } from './plane.ts';
+import type { Plane, XdpSetup } from './plane.ts';
+import { xdpDevice, xdpInUse } from './xdp-device.ts';
 
 export interface XdpAccessOptions {
   /** Interface that was asked for; null: none. */
@@ -20,6 +21,7 @@ export interface XdpAccessOptions {
 export class XdpAccess {
   readonly #options: XdpAccessOptions;
   #xdp: Xdp | null = null;
+  #known: XdpGateways | null = null;
   #hops: NextHops | null = null;
 
   constructor(options: XdpAccessOptions) {
@@ -27,14 +29,15 @@ export class XdpAccess {
   }
 
   /** What the plane needs of it; nothing where it cannot be. @throws ConfigError where there is no such interface */
-  prepare(): Pick<PlaneOptions, 'xdp'> {
-    const device = this.#device();
-    if (device === null) return {};
-    const { ffi, plane, tunnels, log } = this.#options;
-    return {
-      xdp: {
+  prepare(): XdpSetup[] {
+    const { interface: name, ffi, plane, tunnels, log } = this.#options;
+    const device = xdpDevice(name, ffi, log);
+    if (device === null) return [];
+    return [
+      {
         queues: device.queues,
         chunk: device.chunk,
+        core: false,
         open: (memory, blocks, fill) => {
           try {
             this.#hops = new NextHops(
@@ -43,7 +46,8 @@ export class XdpAccess {
               () => plane().tables,
               () => hopTunnels(tunnels()),
             );
-            this.#xdp = Xdp.open(ffi!, device, memory, blocks, fill);
+            this.#known = new XdpGateways(memory, blocks);
+            this.#xdp = Xdp.open(ffi!, device, memory, blocks, fill, this.#known);
             return this.#xdp.fds;
           } catch (error) {
             this.close();
@@ -52,35 +56,17 @@ export class XdpAccess {
           }
         },
       },
-    };
+    ];
   }
-  #device(): XdpInterface | null {
-    const { interface: name, ffi, log } = this.#options;
-    if (name === null) return null;
-    if (ffi === null) {
-      log('warning', 'xdp-unavailable', { interface: name, reason: 'portable' });
-      return null;
-    }
-    try {
-      return xdpInterface(ffi, name);
-    } catch (error) {
-      if ((error as SystemError).errorName === 'ENODEV') throw new ConfigError((error as Error).message);
-      log('warning', 'xdp-unavailable', { interface: name, reason: (error as Error).message });
-      return null;
-    }
-  }
-
-  /** For the log: `eth0/4/native/copy`: interface, queues, where the program is, and whether the kernel copies frames. */
+  /** For the log. */
   get inUse(): string | undefined {
-    if (this.#xdp === null) return undefined;
-    const { interface: device, fds, mode } = this.#xdp;
-    return `${device.name}/${fds.length}/${mode.attached}/${mode.copies ? 'copy' : 'zerocopy'}`;
+    return this.#xdp === null ? undefined : xdpInUse(this.#xdp);
   }
   gatewayOpened({ address, port, index }: Gateway): void {
-    this.#xdp?.addGateway(address, port, index);
+    if (this.#xdp !== null) this.#known!.add(address, port, index);
   }
   gatewayClosing({ address, port }: Gateway): void {
-    this.#xdp?.removeGateway(address, port);
+    if (this.#xdp !== null) this.#known!.remove(address, port);
   }
   tunnelOpened(tunnel: LnsTunnel, now: number): void {
     this.#hops?.add(hopTunnel(tunnel), now);

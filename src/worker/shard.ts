@@ -41,7 +41,7 @@ export interface ShardTask {
   /** `client`: a TUN queue too, on the side of the clients. */
   readonly core: 'tun' | 'client' | 'embedded' | 'none' | 'memory' | 'traffic';
   /** Queues of an AF_XDP interface that this shard reads, and their sockets; it sends by the first. */
-  readonly xdp: readonly { readonly queue: number; readonly fd: number }[];
+  readonly xdp: readonly XdpQueue[];
   /** Send runs with UDP_SEGMENT. */
   readonly segmentation: boolean;
   /** The sockets deliver runs of datagrams that the kernel merged (UDP_GRO). */
@@ -58,6 +58,15 @@ export interface ShardTask {
   /** Microseconds that packets may wait to share a batch; 0: none. */
   readonly coalesceUs: number;
   readonly traffic: TrafficSetup | null;
+}
+
+/** A queue of an AF_XDP interface that a shard serves. */
+export interface XdpQueue {
+  /** Number of its block of PART_XDP. */
+  readonly queue: number;
+  readonly fd: number;
+  /** By this one the shard sends to the interface. */
+  readonly sends: boolean;
 }
 
 /** Why the task ended. */
@@ -117,6 +126,8 @@ class Shard {
   readonly #peers: readonly { shard: number; control: number }[];
   readonly #clock: number;
   readonly #epoll: number;
+  /** One for each AF_XDP interface that it sends by. */
+  readonly #senders: readonly XdpQueue[];
   readonly #uring: Uring | null;
   readonly #coalescing: Coalescing | null;
   /** Datagrams, frames and packets, or merged runs of them, that this turn took. */
@@ -168,7 +179,8 @@ class Shard {
     const runs = task.traffic === null ? layout.RUNS_PEER : layout.RUNS_TUNNEL;
     this.#wasm.transmitOptions(task.segmentation ? runs : layout.RUNS_NONE, task.sockets.length === 0 ? 1 : 0);
     if (task.sockets.length > 0) this.#wasm.receivePrepare(task.gro ? 1 : 0);
-    for (const [n, { queue }] of task.xdp.entries()) this.#wasm.xdpAttach(queue, n === 0 ? 1 : 0);
+    for (const { queue, sends } of task.xdp) this.#wasm.xdpAttach(queue, sends ? 1 : 0);
+    this.#senders = task.xdp.filter(({ sends }) => sends);
     this.#wasm.mssOptions(task.clampMss);
     if (task.shaping) this.#wasm.shapeInit();
     if (task.vnetHdr) this.#wasm.offloadOptions(1, task.uso ? 1 : 0);
@@ -283,7 +295,7 @@ class Shard {
           else if (held > 0) tick = tick > 0 ? Math.min(tick, held) : held;
         }
         // Frames that the kernel did not take are offered again.
-        if (this.#task.xdp.length > 0 && this.#kick()) tick = 1;
+        for (const sender of this.#senders) if (this.#kick(sender)) tick = 1;
         this.#wakePeers();
         wasm.epochLeave();
         wasm.ringDoorbell();
@@ -424,7 +436,7 @@ class Shard {
   }
 
   /** One batch of frames from an AF_XDP ring: no system call. @returns whether more may wait */
-  #receiveXdp({ queue, fd }: { queue: number; fd: number }): boolean {
+  #receiveXdp({ queue, fd }: XdpQueue): boolean {
     const n = this.#wasm.xdpReceive(queue, layout.BATCH);
     this.#flush();
     this.#wasm.xdpRelease(queue, n);
@@ -433,16 +445,15 @@ class Shard {
     return n === layout.BATCH;
   }
   /** Tells the kernel of frames to send; it copies a few a call. @returns whether it has left some */
-  #kick(): boolean {
-    const { fd } = this.#task.xdp[0]!;
-    let waiting = this.#wasm.xdpUntold();
+  #kick({ queue, fd }: XdpQueue): boolean {
+    let waiting = this.#wasm.xdpUntold(queue);
     if (waiting === 0) return false;
     for (let before = waiting + 1; waiting > 0 && waiting < before; ) {
       before = waiting;
       this.#ffi!.sendto(fd, 0, 0, MSG_DONTWAIT, 0, 0);
-      waiting = this.#wasm.xdpUntold();
+      waiting = this.#wasm.xdpUntold(queue);
     }
-    this.#wasm.xdpTold();
+    this.#wasm.xdpTold(queue);
     return waiting > 0;
   }
 

@@ -13,8 +13,9 @@ import { openFfi } from '../../src/io/ffi.ts';
 import type { LnsOptions } from '../../src/server/lns.ts';
 import { configuration, Pair } from '../server/pair.ts';
 import { needs } from '../support/needs.ts';
-import { checksumOf, data, hex, ipv4, TestPath } from '../support/path.ts';
+import { checksumOf, data, hex, ipv4 } from '../support/path.ts';
 import { ip, LAC, LNS, Veth, within } from '../support/veth.ts';
+import { XdpRings } from '../support/xdp-rings.ts';
 
 function vethOf(t: TestContext, mtu = 1500): Veth {
   const veth = new Veth(mtu);
@@ -210,38 +211,6 @@ test('a server that is killed leaves no program at the interface', async (t) => 
   assert.ok(!veth.program());
 });
 
-/** A path over a memory with an AF_XDP block whose rings nobody but the test has. */
-function rings(): {
-  path: TestPath;
-  block: number;
-  arrive(frame: Uint8Array, length?: number, address?: bigint): number;
-} {
-  const path = new TestPath(layout.CORE_TUN, false, { tunnels: 4, sessions: 16, xdp: { queues: 1, chunk: 2048 } });
-  const block = path.plan.parts[layout.PART_XDP]!.offset;
-  for (let ring = 0; ring < 4; ring++)
-    for (const [n, offset] of [0, 64, 320, 128].entries())
-      path.view.setBigUint64(block + ring * 32 + n * 8, BigInt(offset), true);
-  path.view.setUint32(block + layout.XDP_CHUNK, 2048, true);
-  path.view.setUint32(block + layout.XDP_MTU, 1500, true);
-  path.octets.set([2, 0, 0, 0, 0, 1], block + layout.XDP_MAC);
-  path.wasm.xdpFill(0);
-  path.wasm.xdpAttach(0, 1);
-  const arrive = (frame: Uint8Array, length = frame.length, address = 0n): number => {
-    if (address < 2048n) path.octets.set(frame, block + layout.XDP_UMEM + Number(address));
-    const at = path.view.getUint32(block + layout.XDP_RX, true);
-    const entry = block + layout.XDP_RX + 320 + (at % 2048) * 16;
-    path.view.setBigUint64(entry, address, true);
-    path.view.setUint32(entry + 8, length, true);
-    path.view.setUint32(block + layout.XDP_RX, at + 1, true);
-    path.wasm.transmitReset();
-    path.wasm.epochEnter();
-    const n = path.wasm.xdpReceive(0, 64);
-    path.wasm.epochLeave();
-    path.wasm.xdpRelease(0, n);
-    return n;
-  };
-  return { path, block, arrive };
-}
 /** Ethernet, IPv4 and UDP around an L2TP message from 192.0.2.1. */
 function frameOf(
   message: Uint8Array,
@@ -264,7 +233,9 @@ function frameOf(
 }
 
 test('nothing in a frame is believed: what does not fit is dropped and counted, and the ring goes on', () => {
-  const { path, block, arrive } = rings();
+  const rings = new XdpRings(layout.XDP_ROLE_ACCESS);
+  const { path, block } = rings;
+  const arrive = rings.arrive.bind(rings);
   path.session(path.tunnel(), 0x101, 9);
   const inner = ipv4([100, 64, 0, 9], [203, 0, 113, 1], hex('00112233'));
   const message = data(Buffer.concat([hex('ff030021'), inner]));
@@ -306,7 +277,8 @@ test('nothing in a frame is believed: what does not fit is dropped and counted, 
 });
 
 test('a datagram to a known neighbour is a whole frame; without one, too large, or with a full ring it takes the socket', () => {
-  const { path, block } = rings();
+  const rings = new XdpRings(layout.XDP_ROLE_ACCESS);
+  const { path } = rings;
   const tunnel = path.tunnel();
   path.session(tunnel, 0x101, 9);
   const packet = ipv4(
@@ -323,10 +295,8 @@ test('a datagram to a known neighbour is a whole frame; without one, too large, 
   );
   path.down(packet);
   assert.equal(path.sent().length, 0);
-  assert.equal(path.wasm.xdpUntold(), 1);
-  const entry = block + layout.XDP_TX + 320;
-  const at = block + layout.XDP_UMEM + Number(path.view.getBigUint64(entry, true));
-  const frame = path.octets.slice(at, at + path.view.getUint32(entry + 8, true));
+  assert.equal(path.wasm.xdpUntold(0), 1);
+  const frame = rings.frame(0);
   assert.equal(Buffer.from(frame.subarray(0, 14)).toString('hex'), '0200000000020200000000010800');
   const ipHeader = frame.subarray(14, 34);
   assert.equal(checksumOf(ipHeader), 0xffff);
@@ -336,20 +306,12 @@ test('a datagram to a known neighbour is a whole frame; without one, too large, 
   assert.deepEqual([...ipHeader.subarray(12)], [192, 0, 2, 17, 192, 0, 2, 1]);
   path.down(packet.slice());
   for (let n = 2; n < 2048; n++) path.down(packet);
-  assert.equal(path.wasm.xdpUntold(), 2048);
+  assert.equal(path.wasm.xdpUntold(0), 2048);
   path.down(packet);
   assert.equal(path.sent().length, 1, 'the ring is full');
-  // The kernel takes all and gives the chunks back.
-  path.view.setUint32(block + layout.XDP_TX + 64, 2048, true);
-  for (let n = 0; n < 2048; n++)
-    path.view.setBigUint64(
-      block + layout.XDP_COMPLETION + 320 + n * 8,
-      path.view.getBigUint64(block + layout.XDP_TX + 320 + n * 16, true),
-      true,
-    );
-  path.view.setUint32(block + layout.XDP_COMPLETION, 2048, true);
-  assert.equal(path.wasm.xdpUntold(), 0);
-  path.wasm.xdpTold();
+  rings.takeAll(2048);
+  assert.equal(path.wasm.xdpUntold(0), 0);
+  path.wasm.xdpTold(0);
   path.down(packet);
   assert.equal(path.sent().length, 0);
   path.tables.setNextHop(tunnel, new Uint8Array(16), null);

@@ -1,0 +1,28 @@
+import { ConfigError, type SystemError } from '../errors.ts';
+import type { Ffi } from '../io/ffi.ts';
+import { type Xdp, type XdpInterface, xdpInterface } from '../io/xdp.ts';
+import type { Log } from './log.ts';
+
+/**
+ * The interface that AF_XDP was asked for on; null where none was, or where it cannot be had, which is logged.
+ * @param ffi null: the portable access side
+ * @throws ConfigError where there is no such interface
+ */
+export function xdpDevice(name: string | null, ffi: Ffi | null, log: Log): XdpInterface | null {
+  if (name === null) return null;
+  const unavailable = (reason: string): null => {
+    log('warning', 'xdp-unavailable', { interface: name, reason });
+    return null;
+  };
+  if (ffi === null) return unavailable('portable');
+  try {
+    return xdpInterface(ffi, name);
+  } catch (error) {
+    if ((error as SystemError).errorName === 'ENODEV') throw new ConfigError((error as Error).message);
+    return unavailable((error as Error).message);
+  }
+}
+
+/** `eth0/4/native/copy`: interface, queues, where the program is, and whether the kernel copies frames. */
+export const xdpInUse = ({ interface: device, fds, mode }: Xdp): string =>
+  `${device.name}/${fds.length}/${mode.attached}/${mode.copies ? 'copy' : 'zerocopy'}`;
