@@ -8,7 +8,18 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Dialled } from '../src/cli/dial-report.ts';
 import { drawBars, drawChart, svgDocument } from '../src/emulator/chart.ts';
-import { CORE, Lab, LNS, NOWHERE, type Peer, SECRET, SOCKET_BUFFER, startL2tpns, startOurs } from './peers/lab.ts';
+import {
+  CORE,
+  Lab,
+  LNS,
+  NOWHERE,
+  type Peer,
+  SECRET,
+  SOCKET_BUFFER,
+  startL2tpns,
+  startOurs,
+  startOursByXdp,
+} from './peers/lab.ts';
 import { dialled } from './server.ts';
 import { line, smoke } from './support.ts';
 
@@ -18,7 +29,7 @@ const argument = (name: string, otherwise: number): number => {
 };
 const runs = argument('runs', smoke ? 1 : 3);
 const seconds = argument('seconds', smoke ? 0.5 : 1.5);
-const rate = argument('rate', smoke ? 2000 : 60_000);
+const rate = argument('rate', smoke ? 2000 : 100_000);
 /** Parts of a run: set-up, up, down, trips, storm. With less than all nothing is written. */
 const PARTS = ['setup', 'up', 'down', 'trips', 'storm'] as const;
 const only = process.argv.includes('--only') ? process.argv[process.argv.indexOf('--only') + 1]!.split(',') : PARTS;
@@ -207,15 +218,23 @@ async function withPeer(start: (lab: Lab) => Promise<Peer>, part: (peer: Peer) =
     await settle(300);
   }
 }
-/** One run of both, part by part in turn. */
+/** Ours beside l2tpns, and how AF_XDP towards the core does where packets are counted. */
+const NAMES = ['wasm-lns', 'wasm-lns --xdp-core', 'l2tpns'] as const;
+const forEach = <T>(make: () => T): Record<string, T> => Object.fromEntries(NAMES.map((name) => [name, make()]));
+/** One run of all, part by part in turn. */
 async function once(curves: Curve[]): Promise<Record<string, Figures>> {
-  const all: Record<string, Figures> = { l2tpns: {}, 'wasm-lns': {} };
-  const both = async (part: (peer: Peer, figures: Figures) => Promise<void>): Promise<void> => {
-    for (const start of [startL2tpns, startOurs]) await withPeer(start, (peer) => part(peer, all[peer.name]!));
+  const all = forEach((): Figures => ({}));
+  const each = async (
+    starts: readonly ((lab: Lab) => Promise<Peer>)[],
+    part: (peer: Peer, figures: Figures) => Promise<void>,
+  ): Promise<void> => {
+    for (const start of starts) await withPeer(start, (peer) => part(peer, all[peer.name]!));
   };
+  const both = (part: (peer: Peer, figures: Figures) => Promise<void>): Promise<void> =>
+    each([startL2tpns, startOurs], part);
   if (wants('setup')) await both(measureSetup);
   for (const measureWay of [...(wants('up') ? [measureUp] : []), ...(wants('down') ? [measureDown] : [])])
-    await both(async (peer, figures) => {
+    await each([startL2tpns, startOurs, startOursByXdp], async (peer, figures) => {
       for (const shape of SHAPES) for (const size of SIZES) await measureWay(peer, shape, size, figures);
     });
   const many = SHAPES[1]!.join('x');
@@ -231,7 +250,7 @@ const medianOf = (values: number[]): number => [...values].sort((a, b) => a - b)
 const docs = new URL('../docs/', import.meta.url);
 const results = new URL('performance-peers.json', docs);
 const machine = `${cpus()[0]?.model.trim()} x${cpus().length}, Linux ${release()}, Node ${process.version}`;
-const all: Record<string, Figures[]> = { 'wasm-lns': [], l2tpns: [] };
+const all = forEach((): Figures[] => []);
 const storms: Curve[] = [];
 if (add && existsSync(results)) {
   const before = JSON.parse(readFileSync(results, 'utf8'));
@@ -257,10 +276,20 @@ const target = (name: string): number | undefined =>
 const rows = Object.keys(all['wasm-lns']![0]!).map((name) => {
   const ours = medianOf(all['wasm-lns']!.map((figures) => figures[name] ?? Number.POSITIVE_INFINITY));
   const theirs = medianOf(all.l2tpns!.map((figures) => figures[name] ?? Number.POSITIVE_INFINITY));
+  const xdp = medianOf(all['wasm-lns --xdp-core']!.map((figures) => figures[name] ?? Number.NaN));
   const ratio = ours > 0 && theirs > 0 ? round(theirs / ours) : null;
-  return { name, ours: round(ours), theirs: round(theirs), ratio, target: target(name) };
+  const xdpRatio = xdp > 0 && theirs > 0 ? round(theirs / xdp) : null;
+  return {
+    name,
+    ours: round(ours),
+    theirs: round(theirs),
+    xdp: xdp >= 0 ? round(xdp) : null,
+    ratio,
+    xdpRatio,
+    target: target(name),
+  };
 });
-for (const { name, ours, theirs, ratio, target } of rows)
+for (const { name, ours, theirs, xdp, ratio, xdpRatio, target } of rows)
   if (name.endsWith(' ns') || only !== PARTS)
     line({
       bench: 'peers',
@@ -268,6 +297,7 @@ for (const { name, ours, theirs, ratio, target } of rows)
       ns: { median: ours },
       l2tpns: { median: theirs },
       ratio,
+      ...(xdp === null ? {} : { xdpCore: { median: xdp }, xdpCoreRatio: xdpRatio }),
       ...(target === undefined ? {} : { target }),
       runs: all.l2tpns!.length,
     });
@@ -286,6 +316,9 @@ if (!smoke && only === PARTS) {
       groups: chosen.map(({ name }) => name.replace(strip, '')),
       series: [
         { name: 'wasm-lns', values: chosen.map(({ ours }) => ours) },
+        ...(chosen.every(({ xdp }) => xdp === null)
+          ? []
+          : [{ name: 'wasm-lns --xdp-core', values: chosen.map(({ xdp }) => xdp ?? 0) }]),
         { name: 'l2tpns', values: chosen.map(({ theirs }) => theirs) },
       ],
     });
@@ -314,16 +347,17 @@ if (!smoke && only === PARTS) {
   );
   const cell = (value: number): string => (Number.isFinite(value) ? String(value) : 'never');
   const table = [
-    `Made by \`${command}\`: ${machine}. Medians of ${made} runs, both in turn in each.`,
+    `Made by \`${command}\`: ${machine}. Medians of ${made} runs, all in turn in each. In brackets how many times as much l2tpns takes.`,
     '',
-    '| | wasm-lns | l2tpns 2.4.1 | l2tpns / wasm-lns | target |',
+    '| | l2tpns 2.4.1 | wasm-lns | wasm-lns --xdp-core | target |',
     '| --- | ---: | ---: | ---: | ---: |',
-    ...rows.map(
-      ({ name, ours, theirs, ratio, target }) =>
-        `| ${name} | ${cell(ours)} | ${cell(theirs)} | ${name.includes('%') ? '' : (ratio ?? '')} | ${target === undefined ? '' : `≥ ${target}`} |`,
-    ),
+    ...rows.map(({ name, ours, theirs, xdp, ratio, xdpRatio, target }) => {
+      const beside = (value: number | null, times: number | null): string =>
+        value === null ? '' : `${cell(value)}${name.includes('%') || times === null ? '' : ` (${times})`}`;
+      return `| ${name} | ${cell(theirs)} | ${beside(ours, ratio)} | ${beside(xdp, xdpRatio)} | ${target === undefined ? '' : `≥ ${target}`} |`;
+    }),
     '',
-    `Up and down: "ns" is the CPU time that the scheduler counted for all threads of the server, for each packet delivered; ${rate} packets/s offered in tunnels x sessions, each session in turn, so that no two packets of one session come in a row (but in 1x1), one UDP port a tunnel, since l2tpns takes no second tunnel from a port. Server on core 0; generator, far end and RADIUS answerer on core 1; three network namespaces, veth; CHAP; we with local users, l2tpns with an immediate RADIUS answer, since it has none. Socket buffers: l2tpns ${SOCKET_BUFFER >> 20} MiB (\`net.core.rmem_default\` while it starts), we 16 MiB; TUN queue of l2tpns 2,000 packets; a fresh server for each part, since l2tpns has 500 tunnels and those that closed count for a while. imix: 7 packets of 64, 4 of 576, 1 of 1400 octets. Set-up: ${setup.tunnels} tunnels x ${setup.sessions} sessions; with more in a tunnel l2tpns stalls, since it acknowledges an ICCN only with its next message, and the wall rate is that of retransmissions. Round trips: ICMP echo of the core host through ${SHAPES[1]!.join('x')} sessions at so much of what l2tpns carries there and back on its core by the figures above; both are offered the same. Storm: ${storm.tunnels} tunnels x ${storm.sessions} sessions silent for 1 s without StopCCN, then all dial at once; a failed call is dialled again after 1 s. Bulk TCP stands under iperf3.`,
+    `Up and down: "ns" is the CPU time that the scheduler counted for all threads of the server, for each packet delivered; ${rate} packets/s offered in tunnels x sessions, each session in turn, so that no two packets of one session come in a row (but in 1x1), one UDP port a tunnel, since l2tpns takes no second tunnel from a port. With --xdp-core packets leave and come past the TUN device, by AF_XDP (docs/io.md). Server on core 0; generator, far end and RADIUS answerer on core 1; three network namespaces, veth; CHAP; we with local users, l2tpns with an immediate RADIUS answer, since it has none. Socket buffers: l2tpns ${SOCKET_BUFFER >> 20} MiB (\`net.core.rmem_default\` while it starts), we 16 MiB; TUN queue of l2tpns 2,000 packets; a fresh server for each part, since l2tpns has 500 tunnels and those that closed count for a while. imix: 7 packets of 64, 4 of 576, 1 of 1400 octets. Set-up: ${setup.tunnels} tunnels x ${setup.sessions} sessions; with more in a tunnel l2tpns stalls, since it acknowledges an ICCN only with its next message, and the wall rate is that of retransmissions. Round trips: ICMP echo of the core host through ${SHAPES[1]!.join('x')} sessions at so much of what l2tpns carries there and back on its core by the figures above; both are offered the same. Storm: ${storm.tunnels} tunnels x ${storm.sessions} sessions silent for 1 s without StopCCN, then all dial at once; a failed call is dialled again after 1 s. Bulk TCP stands under iperf3.`,
     '',
     '![charts](performance-peers.svg)',
   ];

@@ -90,7 +90,7 @@ export async function startOurs(lab: Lab, flags: readonly string[] = []): Promis
     port: 1701,
   });
   return {
-    name: 'wasm-lns',
+    name: ['wasm-lns', ...flags.filter((flag) => flag === '--xdp-core')].join(' '),
     get cpuNs() {
       return server.cpuNs;
     },
@@ -100,6 +100,9 @@ export async function startOurs(lab: Lab, flags: readonly string[] = []): Promis
     stop: () => server.stop(),
   };
 }
+
+/** Past the TUN device. */
+export const startOursByXdp = (lab: Lab): Promise<Peer> => startOurs(lab, ['--xdp-core', 'core0']);
 
 /**
  * Debian's l2tpns, tuned as far as it goes: its sockets inherit net.core.rmem_default, which is raised while it starts, and its
