@@ -76,11 +76,11 @@ function compareBlocks(before: ConfigNode, after: ConfigNode, path: readonly Con
       return;
     }
     if (was.inactive !== one.inactive) changes.push(mark(one, one.inactive ? 'inactive: ' : 'active: '));
-    else if (moved.has(one)) changes.push(mark(one, ''));
+    if (moved.has(one)) changes.push(mark(one, ''));
     if (was.comment !== one.comment) {
       if (was.comment !== null) changes.push({ sign: '-', lines: [`/* ${was.comment} */`] });
       if (one.comment !== null) changes.push({ sign: '+', lines: [`/* ${one.comment} */`] });
-      if (one.comment !== null) changes.push(context(one));
+      changes.push(context(one));
     }
     deeper.push([was, one]);
   });

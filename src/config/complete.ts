@@ -143,6 +143,7 @@ class Completer {
         {
           merge: 'Merge contents with existing configuration',
           override: 'Override existing configuration',
+          patch: 'Load patch file into configuration',
           replace: 'Replace configuration data',
           set: 'Execute set of commands on existing configuration',
           update: 'Update existing configuration',

@@ -1,10 +1,11 @@
 import { bindText } from './bind.ts';
 import { executeSetLine, type Level, levelWords } from './edit.ts';
 import { formatDiagnostic } from './load.ts';
+import { loadPatch } from './load-patch.ts';
 import { type ConfigNode, newRoot } from './tree.ts';
 import type { Diagnostic } from './types.ts';
 
-export type LoadMode = 'merge' | 'override' | 'replace' | 'set' | 'update';
+export type LoadMode = 'merge' | 'override' | 'patch' | 'replace' | 'set' | 'update';
 
 export interface LoadOutcome {
   /** The candidate afterwards: the same tree, or another in its place. */
@@ -27,6 +28,7 @@ export function loadText(
   level: Level,
   keepSecret: (plain: string) => string,
 ): LoadOutcome {
+  if (mode === 'patch') return loadPatch(root, text, source, level, keepSecret);
   if (mode === 'set') return loadSet(root, text, source, level, keepSecret);
   const target = (mode === 'override' || mode === 'update') && level.length === 0 ? newRoot() : root;
   const diagnostics: Diagnostic[] = [];

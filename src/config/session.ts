@@ -34,7 +34,7 @@ import { type ConfigNode, newRoot, nodeWords } from './tree.ts';
 
 export type { Completion, ConfigReply, EditMode, SessionOptions } from './session-types.ts';
 
-const LOAD_MODES: readonly string[] = ['merge', 'override', 'replace', 'set', 'update'];
+const LOAD_MODES: readonly string[] = ['merge', 'override', 'patch', 'replace', 'set', 'update'];
 const done: ConfigReply = { text: '', ok: true };
 const says = (text: string): ConfigReply => ({
   text: text === '' || text.endsWith('\n') ? text : `${text}\n`,

@@ -149,7 +149,7 @@ test('a damaged text loads in every way or is told; what is in the candidate can
   fc.assert(
     fc.property(
       DAMAGED,
-      fc.constantFrom('merge', 'override', 'replace', 'update', 'set'),
+      fc.constantFrom('merge', 'override', 'patch', 'replace', 'update', 'set'),
       fc.constantFrom([], [['services'], ['l2tp']], [['access']]),
       (text, mode, level) => {
         const { written } = parseConfig(configuration());
@@ -228,6 +228,20 @@ test('nothing differs where nothing is told, and the other way round', () => {
         `${formatCurly(a)}\n${formatCurly(b)}`,
       );
     }),
+  );
+});
+test('a comparison loaded as a patch makes the one from the other; only where an entry was moved to is not in it', () => {
+  fc.assert(
+    fc.property(TREE, TREE, (a, b) => {
+      const patch = compareTrees(a, b);
+      const { root, errors, text } = loadText(a, 'patch', patch, 'terminal', [], (plain) => plain);
+      const told = text.split('\n').filter((line) => line !== '');
+      assert.equal(told.length, errors);
+      for (const line of told) assert.match(line, /^terminal:\d+:\(1\) error: where it was moved to is not said$/);
+      const lines = (node: ConfigNode): string[] => (errors === 0 ? setLines(node) : setLines(node).sort());
+      assert.deepEqual(lines(root), lines(b), patch);
+    }),
+    { numRuns: 1000 },
   );
 });
 test('my changes alone, or theirs alone, come together without a conflict and are all there', () => {

@@ -402,6 +402,40 @@ test('7.3: load merge, replace, override, update, set and relative', async () =>
     '[edit access profile harbour_lacs client lac-a l2tp]\n[edit access profile harbour_users client mara]\n',
   );
 });
+test('load patch takes what show | compare prints, on another router or at a level; what does not fit is told', async () => {
+  const shell = (await Bench.open()).session();
+  await shell.run(`set ${GROUP} hello-interval 15`);
+  await shell.run('set services l2tp tunnel-group inland hide-avps');
+  await shell.run('insert services l2tp tunnel-group inland before services l2tp tunnel-group harbour');
+  await shell.run('deactivate access address-pool quay');
+  await shell.run('delete access profile harbour_users client mara');
+  await shell.run('annotate access group-profile berths "all of them"');
+  const patch = await shell.run('show | compare');
+  const wanted = await shell.run('show');
+  const other = (await Bench.open()).session();
+  assert.equal(await other.answer('load patch terminal', patch), 'load complete\n');
+  assert.equal(await other.run('show'), wanted);
+  assert.equal(
+    await other.answer('load patch terminal', `[edit ${GROUP}]\n-    hello-interval 99;\n`),
+    'terminal:2:(1) warning: statement not found\nload complete (1 error)\n',
+  );
+  await other.run('edit services l2tp');
+  assert.equal(
+    await other.answer(
+      'load patch terminal relative',
+      '[edit tunnel-group harbour]\n-    hello-interval 15;\n+    hello-interval 20;\n+    hello-interval x;\nfrob\n',
+    ),
+    `terminal:4:(21) error: invalid value 'x': a number is expected
+  [edit services l2tp tunnel-group harbour]
+    'services l2tp tunnel-group harbour hello-interval x;'
+      invalid value 'x': a number is expected
+terminal:5:(1) error: not a line of a patch
+load complete (2 errors)
+`,
+  );
+  assert.match(await other.run('show tunnel-group harbour'), /hello-interval 20;/);
+});
+
 test('7.4: a load tells each mistake with line and column, and loads the rest', async () => {
   const shell = (await Bench.open()).session();
   const reply = await shell.answer(
