@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { Freeradius } from '../support/freeradius.ts';
@@ -106,15 +106,23 @@ test('PAP works as well; a packet larger than the MRU with DF is answered by ICM
       capture,
       '-U',
       '--immediate-mode',
+      '-s',
+      '4096',
+      '-B',
+      '16384',
       'udp',
       'port',
       '1701',
     );
+    // It has its socket once it has begun the file.
+    for (let tries = 0; tries < 200 && !existsSync(capture); tries++)
+      await new Promise((resolve) => setTimeout(resolve, 50));
     await new Promise((resolve) => setTimeout(resolve, 1000));
     assert.equal(await lab.stopLns(), 0);
     await new Promise((resolve) => setTimeout(resolve, 500));
+    const ended = new Promise((resolve) => tcpdump.once('exit', resolve));
     tcpdump.kill('SIGINT');
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    await ended;
     const frames = execFileSync('tcpdump', ['-nn', '-v', '-r', capture], {
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'ignore'],

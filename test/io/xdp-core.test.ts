@@ -21,9 +21,18 @@ async function pairOf(t: TestContext, lab: CoreLab, options: Partial<LnsOptions>
   );
   t.after(() => pair.close());
   // The gateway's Ethernet address is asked for at the start.
-  await pair.until(() => pair.events.some(({ event }) => event === 'xdp-core' || event === 'xdp-core-idle'));
-  await new Promise((resolve) => setTimeout(resolve, 300));
+  await pair.until(() => knowsHops(pair), 15_000);
   return pair;
+}
+/** Has the forwarding table a next hop in it? */
+function knowsHops({ lns: { plane } }: Pair): boolean {
+  const at = plane.plan.parts[layout.PART_FIB]!.offset;
+  const view = new DataView(plane.memory.buffer);
+  const current = view.getUint32(at + layout.FIB_CURRENT, true);
+  const table = at + layout.FIB_TABLES + (current & 1) * layout.FIB_TABLE_SIZE;
+  return Array.from({ length: (current >>> 1) & 0xffff }, (_, n) => n).some(
+    (n) => view.getBigUint64(table + layout.FIB_HOPS + n * 8, true) !== 0n,
+  );
 }
 const labOf = (t: TestContext): CoreLab => {
   const lab = new CoreLab();
