@@ -1,5 +1,5 @@
 import { COMMANDS, commandOf } from './commands.ts';
-import { isFault, type Level, nodesTo, placeOf, walkWords } from './edit.ts';
+import { besideLevel, isFault, type Level, nodesTo, placeOf, walkWords } from './edit.ts';
 import { lexLine, type Token } from './parse.ts';
 import { PIPES, pipeName, splitPipes } from './pipes.ts';
 import { child, entries, value } from './query.ts';
@@ -130,8 +130,10 @@ class Completer {
   }
   #two(rest: readonly Token[], partial: string, level: Level, between: Readonly<Record<string, string>>): Completion[] {
     const at = rest.findIndex((one) => !one.quoted && Object.hasOwn(between, one.text));
-    if (at >= 0)
-      return this.#path(rest.slice(at + 1), partial, level, Object.hasOwn(between, 'to') ? 'set' : 'existing');
+    if (at >= 0) {
+      const beside = besideLevel(level, rest.slice(0, at)) ?? level;
+      return this.#path(rest.slice(at + 1), partial, beside, Object.hasOwn(between, 'to') ? 'set' : 'existing');
+    }
     const found = this.#path(rest, partial, level, 'existing').filter((one) => one !== ENTER);
     const walked = walkWords(placeOf(level), rest);
     const entry = !isFault(walked) && walked.place.statement.kind === 'list' && walked.list === null;

@@ -22,6 +22,10 @@ function otherWords(key: string): string[] {
     .filter((word) => word !== '[' && word !== ']');
 }
 
+const markOf = (node: ConfigNode): string => (node.inactive ? ' inactive="inactive"' : '');
+function commentLine(node: ConfigNode, indent: string, out: string[]): void {
+  if (node.comment !== null) out.push(`${indent}<junos:comment>/* ${escapeXml(node.comment)} */</junos:comment>`);
+}
 function xmlLines(node: ConfigNode, depth: number, out: string[]): void {
   const { statement } = node;
   const indent = INDENT.repeat(depth);
@@ -29,12 +33,12 @@ function xmlLines(node: ConfigNode, depth: number, out: string[]): void {
     for (const group of node.children) element('groups', group, depth, out, node.inactive);
     return;
   }
-  if (node.comment !== null) out.push(`${indent}<junos:comment>/* ${escapeXml(node.comment)} */</junos:comment>`);
+  commentLine(node, indent, out);
   if (statement === OTHER_STATEMENT) {
     const words = otherWords(node.key!);
     const name = isName(words[0]!) ? words[0]! : 'undocumented';
     const text = (name === words[0] ? words.slice(1) : words).map(escapeXml).join(' ');
-    const mark = node.inactive ? ' inactive="inactive"' : '';
+    const mark = markOf(node);
     if (node.children.length === 0)
       out.push(text === '' ? `${indent}<${name}${mark}/>` : `${indent}<${name}${mark}>${text}</${name}>`);
     else {
@@ -46,7 +50,7 @@ function xmlLines(node: ConfigNode, depth: number, out: string[]): void {
     return;
   }
   if (isLeaf(statement)) {
-    const mark = node.inactive ? ' inactive="inactive"' : '';
+    const mark = markOf(node);
     if (node.values.length === 0) out.push(`${indent}<${statement.keyword}${mark}/>`);
     for (const value of node.values)
       out.push(`${indent}<${statement.keyword}${mark}>${escapeXml(value)}</${statement.keyword}>`);
@@ -91,7 +95,8 @@ export function formatXml(node: ConfigNode, path: DisplayPath, changed: Date | n
   for (const one of path) {
     const indent = INDENT.repeat(depth);
     const name = one.statement.keyword;
-    out.push(`${indent}<${name}>`);
+    if (one === path.at(-1)) commentLine(one, indent, out);
+    out.push(`${indent}<${name}${markOf(one)}>`);
     if (one.key !== null) out.push(`${indent}${INDENT}<name>${escapeXml(one.key)}</name>`);
     closing.unshift(`${indent}</${name}>`);
     depth++;
@@ -114,11 +119,14 @@ type Json = null | string | number | boolean | Json[] | { [key: string]: Json };
 /** An object whose keys are any words, `__proto__` among them. */
 const newObject = (): { [key: string]: Json } => Object.create(null) as { [key: string]: Json };
 
-function jsonBlock(node: ConfigNode, into: { [key: string]: Json }): void {
+function jsonMeta(node: ConfigNode, comment: boolean, into: { [key: string]: Json }): void {
   const meta = newObject();
   if (node.inactive) meta.inactive = true;
-  if (node.comment !== null) meta.comment = `/* ${node.comment} */`;
+  if (comment && node.comment !== null) meta.comment = `/* ${node.comment} */`;
   if (Object.keys(meta).length > 0) into['@'] = meta;
+}
+function jsonBlock(node: ConfigNode, into: { [key: string]: Json }): void {
+  jsonMeta(node, true, into);
   if (node.key !== null && node.statement !== OTHER_STATEMENT)
     into[node.statement.keyName ?? 'name'] = node.statement.key?.type === 'uint' ? Number(node.key) : node.key;
   for (const child of shownOrder(node)) jsonStatement(child, into);
@@ -181,6 +189,7 @@ export function formatJson(node: ConfigNode, path: DisplayPath, changed: Date | 
   let at = root;
   for (const one of path) {
     const object = newObject();
+    jsonMeta(one, one === path.at(-1), object);
     at[one.statement.keyword] = one.key === null ? object : [object];
     if (one.key !== null) object[one.statement.keyName ?? 'name'] = one.key;
     at = object;

@@ -291,6 +291,27 @@ export function targetOf(
   return { parent: found.parent, node: found.node, words: whole };
 }
 
+/** Where the second part of `rename`, `copy` and `insert` begins: beside the entry that the first one names (`… to client b`). */
+export function besideLevel(level: Level, words: readonly Word[]): Level | null {
+  const walked = walkWords(placeOf(level), words);
+  return isFault(walked) || walked.steps.length === 0 ? null : [...level, ...walked.steps.slice(0, -1)];
+}
+/** Walks that second part: beside the entry, or from where the operator is. */
+function walkBeside(
+  level: Level,
+  entry: readonly Word[],
+  words: readonly Word[],
+): { at: Level; walked: Walked } | LineFault {
+  const beside = besideLevel(level, entry);
+  if (beside !== null) {
+    const walked = walkWords(placeOf(beside), words);
+    if (!isFault(walked) && walked.steps.length === 1 && walked.leaf === null && walked.place.statement.kind === 'list')
+      return { at: beside, walked };
+  }
+  const walked = walkWords(placeOf(level), words);
+  return isFault(walked) ? walked : { at: level, walked };
+}
+
 /** `rename` and `copy` a list entry. */
 export function copyEntry(
   root: ConfigNode,
@@ -302,11 +323,12 @@ export function copyEntry(
   const source = targetOf(root, level, from);
   if ('message' in source) return source;
   const { parent, node } = source;
-  const walked = walkWords(placeOf(level), to);
-  if (isFault(walked)) return walked;
+  const second = walkBeside(level, from, to);
+  if ('message' in second) return second;
+  const { at, walked } = second;
   if (node.key === null || walked.leaf !== null || walked.list !== null)
     return { column: null, message: 'error: only an entry of a list has a name to change' };
-  const target = [...levelWords(level), ...walked.words];
+  const target = [...levelWords(at), ...walked.words];
   const sameList =
     target.length === source.words.length && target.slice(0, -1).every((one, i) => one.text === source.words[i]!.text);
   if (!sameList) return { column: null, message: 'error: the target must be an entry of the same list' };
@@ -340,7 +362,9 @@ export function insertEntry(
 ): LineFault | null {
   const source = targetOf(root, level, what);
   if ('message' in source) return source;
-  const anchor = targetOf(root, level, other);
+  const second = walkBeside(level, what, other);
+  if ('message' in second) return second;
+  const anchor = targetOf(root, second.at, other);
   if ('message' in anchor) return anchor;
   const { node, parent } = source;
   if (node.key === null || anchor.parent !== parent || anchor.node.statement !== node.statement)

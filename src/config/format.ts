@@ -167,6 +167,18 @@ export function setLines(node: ConfigNode, path: readonly string[] = []): string
     setStatement(child, path.length === 0 ? '' : `${path.join(' ')} `, lines, marks);
   return [...lines, ...marks];
 }
+/** Marks of the containers around what is shown: which of them do not count, and the innermost one's comment. */
+export function setMarks(path: readonly ConfigNode[]): string[] {
+  const marks: string[] = [];
+  const words: string[] = [];
+  for (const [n, one] of path.entries()) {
+    words.push(...nodeWords(one));
+    if (one.inactive) marks.push(`deactivate ${words.join(' ')}`);
+    if (n === path.length - 1 && one.comment !== null)
+      marks.push(`annotate ${words.join(' ')} ${quoteWord(one.comment, true)}`);
+  }
+  return marks;
+}
 function setStatement(node: ConfigNode, path: string, out: string[], marks: string[]): void {
   const { statement } = node;
   const words = nodeWords(node).join(' ');

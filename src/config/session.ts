@@ -20,7 +20,7 @@ import {
   typedStatement,
   walkWords,
 } from './edit.ts';
-import { formatCurly, shownOrder } from './format.ts';
+import { formatCurly } from './format.ts';
 import { formatCheck } from './load.ts';
 import { type LoadMode, loadText } from './load-text.ts';
 import { type MergeConflict, mergeChanges } from './merge.ts';
@@ -418,24 +418,24 @@ export class ConfigurationSession {
           .filter(({ name }) => name !== 'compare' && name !== 'display')
           .map(({ pipe, name }) => ({ ...pipe, name: name! })),
       );
-    if (compare !== undefined) return this.#compare(compare, level, finish);
-    const display = names.find((one) => one.name === 'display')?.pipe ?? null;
-    const path = nodesTo(this.candidate, level);
-    if (path === null) return done;
-    const place = path.at(-1) ?? this.candidate;
-    // `show hello-interval`, `show client`: some of what is here.
-    const only = walked.leaf ?? walked.list;
-    const shown = only === null ? null : shownOrder(place).filter((one) => one.statement === only);
-    const shownText = displayText(display?.words ?? [], {
-      root: this.candidate,
-      place,
-      path,
-      shown,
-      changed: this.#changedAt(),
-      head: this.mode === 'read' ? this.#lastCommit() : `Last changed: ${localTime(this.#changedAt())}`,
-      banner: this.banner,
-    });
-    return shownText === null ? wrong('syntax error.', display!.column - 1) : finish(shownText);
+    const displays = names.filter((one) => one.name === 'display').map(({ pipe }) => pipe);
+    if (compare !== undefined)
+      return displays.length > 0
+        ? wrong('error: a comparison is not shown in other formats', displays[0]!.column - 1)
+        : this.#compare(compare, level, finish);
+    const shownText = displayText(
+      displays.map(({ words }) => words),
+      {
+        root: this.candidate,
+        level,
+        // `show hello-interval`, `show client`: some of what is here.
+        only: walked.leaf ?? walked.list,
+        changed: this.#changedAt(),
+        head: this.mode === 'read' ? this.#lastCommit() : `Last changed: ${localTime(this.#changedAt())}`,
+        banner: this.banner,
+      },
+    );
+    return typeof shownText === 'number' ? wrong('syntax error.', displays[shownText]!.column - 1) : finish(shownText);
   }
   #lastCommit(): string {
     const [last] = this.#store.history;

@@ -1,18 +1,17 @@
 import { compareTrees } from './compare.ts';
 import { formatJson, formatXml } from './display.ts';
 import { type Level, nodesTo } from './edit.ts';
-import { curlyLines, formatCurly, nodeLines, setLines } from './format.ts';
+import { curlyLines, setLines, setMarks } from './format.ts';
 import { expandGroups } from './inherit.ts';
+import type { Statement } from './statement.ts';
 import { type ConfigNode, nodeWords } from './tree.ts';
 
 /** What `show` shows. */
 export interface Shown {
   readonly root: ConfigNode;
-  readonly place: ConfigNode;
-  /** Nodes that lead to it, the root not among them. */
-  readonly path: readonly ConfigNode[];
-  /** Some of its statements (`show hello-interval`); null: all. */
-  readonly shown: readonly ConfigNode[] | null;
+  readonly level: Level;
+  /** One of the level's statements (`show hello-interval`); null: all. */
+  readonly only: Statement | null;
   readonly changed: Date;
   /** Behind `##` in the first line of the whole. */
   readonly head: string;
@@ -21,44 +20,71 @@ export interface Shown {
 const joined = (lines: readonly string[]): string => lines.map((line) => `${line}\n`).join('');
 const KINDS = ['inheritance', 'json', 'set', 'xml'] as const;
 
-/** The text of `show`. @param words behind `| display`; none: curly format. null where they make no sense */
-export function displayText(words: readonly string[], what: Shown): string | null {
-  const { place, path, shown, changed } = what;
-  const [word, option] = words;
-  if (word === undefined) {
-    if (shown !== null) return joined(shown.flatMap((one) => nodeLines(one, 0)));
-    if (path.length > 0) return formatCurly(place);
-    return place.children.length === 0 ? '' : `## ${what.head}\n${formatCurly(place)}`;
+/** What the `| display`s of a line ask for; the number of the first that makes no sense beside the others. */
+function displaysOf(
+  displays: readonly (readonly string[])[],
+): { format: string; relative: boolean; inheritance: boolean } | number {
+  const found = { format: 'curly', relative: false, inheritance: false };
+  for (const [n, [word, option, ...more]] of displays.entries()) {
+    const kinds = KINDS.filter((kind) => word !== undefined && word !== '' && kind.startsWith(word));
+    const [kind] = kinds;
+    if (kind === undefined || kinds.length > 1 || more.length > 0) return n;
+    if (option !== undefined && !(kind === 'set' && 'relative'.startsWith(option))) return n;
+    if (kind === 'inheritance') found.inheritance = true;
+    else if (found.format !== 'curly') return n;
+    else found.format = kind;
+    if (option !== undefined) found.relative = true;
   }
-  const kinds = KINDS.filter((kind) => word !== '' && kind.startsWith(word));
-  if (kinds.length !== 1) return null;
-  switch (kinds[0]!) {
+  return found;
+}
+/**
+ * The text of `show`.
+ * @param displays words behind each `| display`; none: curly format. One format, and `inheritance` with any
+ * @returns the number of a display that makes no sense otherwise
+ */
+export function displayText(displays: readonly (readonly string[])[], what: Shown): string | number {
+  const asked = displaysOf(displays);
+  if (typeof asked === 'number') return asked;
+  const { level, only } = what;
+  const root = asked.inheritance ? expandGroups(what.root, []) : what.root;
+  const path = nodesTo(root, level);
+  if (path === null) return '';
+  const all = part(path.at(-1) ?? root, only);
+  switch (asked.format) {
     case 'set': {
-      const relative = option !== undefined && 'relative'.startsWith(option);
-      const prefix = relative ? [] : path.flatMap((one) => nodeWords(one));
-      const lines = setLines(part(place, shown), prefix);
-      if (lines.length === 0 && path.length > 0 && !relative) lines.push(`set ${prefix.join(' ')}`);
-      return joined(lines);
+      const prefix = asked.relative ? [] : path.flatMap((one) => nodeWords(one));
+      const lines = setLines(all, prefix);
+      if (lines.length === 0 && path.length > 0 && !asked.relative) lines.push(`set ${prefix.join(' ')}`);
+      return joined(asked.relative ? lines : [...lines, ...setMarks(path)]);
     }
     case 'xml':
-      return formatXml(part(place, shown), path, changed, what.banner);
+      return formatXml(all, path, what.changed, what.banner);
     case 'json':
-      return formatJson(part(place, shown), path, changed);
-    case 'inheritance': {
-      const root = expandGroups(what.root, []);
-      const at = nodesTo(
-        root,
-        path.map((one) => nodeWords(one)),
-      );
-      return at === null ? '' : joined(curlyLines(at.at(-1) ?? root, { inheritance: true }));
-    }
+      return formatJson(all, path, what.changed);
   }
+  const lines = curlyLines(all, { inheritance: asked.inheritance });
+  if (path.length > 0) return joined([...inactiveHeads(path), ...lines]);
+  return lines.length === 0 ? '' : joined(only === null && !asked.inheritance ? [`## ${what.head}`, ...lines] : lines);
 }
-/** A node with some of its statements. */
-function part(node: ConfigNode, shown: readonly ConfigNode[] | null): ConfigNode {
-  if (shown === null) return node;
+/** What is shown does not count: said above it, since the statement itself is not there. */
+const inactiveHeads = (path: readonly ConfigNode[]): string[] =>
+  path.flatMap((one, n) =>
+    one.inactive
+      ? [
+          '##',
+          `## inactive: ${path
+            .slice(0, n + 1)
+            .flatMap((above) => nodeWords(above))
+            .join(' ')}`,
+          '##',
+        ]
+      : [],
+  );
+/** A node with one of its statements, or with all. */
+function part(node: ConfigNode, only: Statement | null): ConfigNode {
+  if (only === null) return node;
   const copy = node.clone();
-  copy.filter((one) => one.statement === shown[0]?.statement);
+  copy.filter((one) => one.statement === only);
   return copy;
 }
 

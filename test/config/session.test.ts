@@ -129,6 +129,69 @@ test('rename, copy, insert, deactivate, activate, annotate', async () => {
     /syntax error|statement not found|order/,
   );
 });
+test('the second part of rename, copy and insert begins beside the entry, wherever the operator is', async () => {
+  const shell = (await Bench.open()).session();
+  await shell.run('copy services l2tp tunnel-group harbour to tunnel-group spare');
+  await shell.run('rename services l2tp tunnel-group spare to tunnel-group quay');
+  await shell.run('insert services l2tp tunnel-group quay before tunnel-group harbour');
+  assert.match(await shell.run('show services l2tp'), /tunnel-group quay \{[\s\S]*tunnel-group harbour \{/);
+  await shell.run('rename access profile harbour_users client mara to client nora');
+  await shell.run('rename interfaces sp-1/2/0 to sp-1/3/0');
+  await shell.run('edit services');
+  await shell.run('insert l2tp tunnel-group quay after tunnel-group harbour');
+  // As the whole path too.
+  await shell.run('copy l2tp tunnel-group quay to l2tp tunnel-group pier');
+  await shell.run('top');
+  const text = await shell.run('show');
+  for (const part of ['client nora', 'sp-1/3/0', 'tunnel-group pier']) assert.ok(text.includes(part), part);
+  assert.match(
+    await shell.fails('rename access profile harbour_users client nora to address-pool x'),
+    /must be an entry of the same list|syntax error/,
+  );
+  const names = shell.session
+    .complete('rename access profile harbour_users client nora to ', 52)
+    .map(({ word }) => word);
+  assert.ok(names.includes('client') && !names.includes('services'), names.join(' '));
+});
+test('what does not count is said of what is shown, in every format, and by the commands that make it again', async () => {
+  const shell = (await Bench.open()).session();
+  await shell.run(`deactivate ${GROUP}`);
+  await shell.run(`annotate ${GROUP} "for the season"`);
+  const head = `##\n## inactive: ${GROUP}\n##\n`;
+  assert.ok((await shell.run(`show ${GROUP}`)).startsWith(`${head}l2tp-access-profile`));
+  assert.ok((await shell.run(`show ${GROUP} ppp-access-profile`)).startsWith(head));
+  const set = await shell.run(`show ${GROUP} | display set`);
+  assert.ok(set.endsWith(`\ndeactivate ${GROUP}\nannotate ${GROUP} "for the season"\n`), set);
+  assert.match(
+    await shell.run(`show ${GROUP} | display xml`),
+    /<junos:comment>\/\* for the season \*\/<\/junos:comment>\n *<tunnel-group inactive="inactive">/,
+  );
+  const json = JSON.parse(await shell.run(`show ${GROUP} | display json`));
+  const [group] = json.configuration.services.l2tp['tunnel-group'];
+  assert.deepEqual(group['@'], { inactive: true, comment: '/* for the season */' });
+  await shell.run('deactivate access');
+  assert.ok((await shell.run('show access profile harbour_users')).startsWith('##\n## inactive: access\n##\n'));
+  assert.match(await shell.run('show access profile harbour_users | display set'), /\ndeactivate access\n$/);
+});
+test('| display inheritance with a format shows what counts in that format; other pairs are refused', async () => {
+  const shell = (await Bench.open()).session();
+  await shell.run('set groups timers services l2tp tunnel-group <*> tunnel-timeout 33');
+  await shell.run('set apply-groups timers');
+  await shell.run(`set ${GROUP} hello-interval 5`);
+  for (const line of ['display inheritance | display set', 'display set | display inheritance']) {
+    const set = await shell.run(`show ${GROUP} | ${line}`);
+    assert.match(set, new RegExp(`^set ${GROUP} tunnel-timeout 33$`, 'm'));
+    assert.ok(!set.includes('{'), set);
+  }
+  assert.match(
+    await shell.run(`show ${GROUP} | display inheritance | display xml`),
+    /<tunnel-timeout>33<\/tunnel-timeout>/,
+  );
+  assert.equal(await shell.run(`show ${GROUP} hello-interval | display inheritance`), 'hello-interval 5;\n');
+  assert.match(await shell.run(`show ${GROUP} tunnel-timeout | display inheritance`), /tunnel-timeout 33;\n$/);
+  assert.match(await shell.fails(`show ${GROUP} | display set | display xml`), /syntax error/);
+  assert.match(await shell.fails('show | compare | display xml'), /not shown in other formats/);
+});
 test('delete alone asks, and deletes what is at the level where it was asked', async () => {
   const shell = (await Bench.open()).session();
   await shell.run(`edit ${GROUP}`);
