@@ -435,8 +435,9 @@ export class ControlEndpoint {
     }
     const crowded =
       ofSource.size >= halfOpenPerSource ? ofSource : this.#halfOpen.size >= halfOpen ? this.#halfOpen : null;
-    if (crowded !== null) {
-      const oldest = crowded.values().next().value!;
+    // A LAC takes no calls: it has room for one that it refuses.
+    const oldest = crowded?.values().next().value;
+    if (oldest !== undefined) {
       this.#discard('half-open', oldest.peer, out);
       this.#end(
         oldest,

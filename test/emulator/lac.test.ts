@@ -1,8 +1,10 @@
 // The emulator against our own server, over real UDP on loopback.
 import assert from 'node:assert/strict';
+import { createSocket } from 'node:dgram';
 import { after, before, test } from 'node:test';
 import type { ImpairmentOptions } from '../../src/emulator/types.ts';
 import { configuration, Pair } from '../server/pair.ts';
+import { stranger } from '../server/strangers.ts';
 
 const impairments = (parts: ImpairmentOptions['parts'], values: Partial<ImpairmentOptions>): ImpairmentOptions => ({
   parts,
@@ -108,6 +110,22 @@ test('with everything impaired each way every session comes up all the same', as
   assert.equal(up, 30, JSON.stringify([...lac.failures]));
   const counts = lac.controlImpaired!;
   assert.ok(counts.lost > 0 && counts.duplicated > 0 && counts.reordered > 0 && counts.delayed > 0);
+  await lac.stop();
+});
+
+test('a tunnel that somebody asks the emulator for is refused, and hurts nothing', async () => {
+  const lac = await pair.dial();
+  assert.equal((await lac.settled(10_000)).sessionsUp, 1);
+  const { peer } = [...pair.lns.tunnels.values()].at(-1)!.info;
+  const socket = createSocket('udp4');
+  const answers: Buffer[] = [];
+  socket.on('message', (message) => answers.push(message));
+  for (let n = 0; n < 20; n++) socket.send(stranger('sccrq', n), peer.port, peer.address);
+  await pair.until(() => answers.length > 0);
+  const { sent, received } = await pair.traffic(lac, 1000, 200);
+  assert.equal(received, sent);
+  assert.equal(lac.status.sessionsUp, 1);
+  socket.close();
   await lac.stop();
 });
 
