@@ -11,6 +11,7 @@ const LINK_CREATE = 28;
 const ATTRIBUTES = 128;
 
 export const MAP_HASH = 1;
+export const MAP_ARRAY = 2;
 export const MAP_LPM_TRIE = 11;
 export const MAP_XSK = 17;
 /** Flag of a map: entries are made when they come. */

@@ -50,13 +50,30 @@ const RTNH_F_LINKDOWN = 16;
 const RTM_F_CLONED = 0x200;
 const FRA_PRIORITY = 6;
 const FRA_TABLE = 15;
+const FR_ACT_TO_TBL = 1;
+/** Attributes that every rule has, priority, table and protocol; and what others hold where nothing is asked for (FRA_SUPPRESS_*). */
+const RULE_SAYS_NOTHING = new Set([FRA_PRIORITY, FRA_TABLE, 21]);
+const RULE_UNSET = new Map([
+  [13, 0xffff_ffff],
+  [14, 0xffff_ffff],
+]);
+const RTA_METRICS = 8;
+const IFLA_IFNAME = 3;
+const IFLA_AF_SPEC = 26;
+const IFLA_INET_CONF = 1;
+const DEVCONF_FORWARDING = 1;
+const DEVCONF_RP_FILTER = 8;
+const RTM_GETNETCONF = 82;
+const NETCONFA_IFINDEX = 1;
+const NETCONFA_RP_FILTER = 3;
+const NETCONF_ALL = 0xffff_ffff;
 const RT_TABLE_LOCAL = 255;
 const RT_TABLE_MAIN = 254;
 const RT_TABLE_DEFAULT = 253;
 const MSG_DONTWAIT = 0x40;
 const ENOBUFS = 105;
-/** Links, IPv4 addresses, routes and rules (RTMGRP_*). */
-const EVENT_GROUPS = 0x1 | 0x10 | 0x40 | 0x80;
+/** Links, IPv4 addresses, routes, rules and nexthop objects, whose end takes routes along without a word (RTMGRP_*). */
+const EVENT_GROUPS = 0x1 | 0x10 | 0x40 | 0x80 | 0x8000_0000;
 /** Rules that every host has: for the local table, main and default. */
 const ORDINARY_RULES = new Map([
   [0, RT_TABLE_LOCAL],
@@ -79,12 +96,31 @@ export interface Prefix {
   readonly metric?: number;
 }
 
+/** An interface as the kernel has it. */
+export interface Link {
+  /** What it is called now. */
+  readonly name: string;
+  readonly up: boolean;
+  readonly mtu: number;
+  readonly mac: Uint8Array;
+  /** Receive queues that it may have. */
+  readonly queues: number;
+  /** Is what arrives there forwarded (`net.ipv4.conf.NAME.forwarding`)? */
+  readonly forwarding: boolean;
+  /** `net.ipv4.conf.NAME.rp_filter` */
+  readonly rpFilter: number;
+}
 /** An IPv4 route of the tables that an ordinary host looks into. */
 export interface KernelRoute {
+  /** The kernel asks them in this order, each for its longest prefix. */
+  readonly table: 'local' | 'main' | 'default';
   /** As numbers. */
   readonly address: number;
   readonly length: number;
+  /** Of one table and prefix the lowest counts. */
   readonly metric: number;
+  /** For some packets alone: of its type of service. */
+  readonly tos: boolean;
   /** `unicast`: by one interface and perhaps a gateway. Others are the kernel's own affair. */
   readonly kind: 'unicast' | 'local' | 'broadcast' | 'other';
   readonly interface: number;
@@ -167,9 +203,9 @@ export class Netlink {
   deleteRoutes(index: number, prefixes: readonly Prefix[]): RefusedRoute[] {
     return this.#routes(RTM_DELROUTE, 0, index, prefixes, [3 /* ESRCH */]);
   }
-  /** An interface; null where there is none. `queues`: receive queues that it may have. @throws SystemError */
-  link(index: number): { mtu: number; mac: Uint8Array; queues: number } | null {
-    let found: { mtu: number; mac: Uint8Array; queues: number } | null = null;
+  /** An interface; null where there is none. @throws SystemError */
+  link(index: number): Link | null {
+    let found: Link | null = null;
     const body = new Uint8Array(16);
     new DataView(body.buffer).setInt32(4, index, true);
     this.#ask(
@@ -177,11 +213,34 @@ export class Netlink {
       'link',
       (octets) => {
         const values = attributesOf(octets.subarray(16));
+        const inet = nested(nested(values, IFLA_AF_SPEC), AF_INET).get(IFLA_INET_CONF);
+        const setting = (number: number): number =>
+          inet === undefined || inet.length < number * 4
+            ? 0
+            : new DataView(inet.buffer, inet.byteOffset).getUint32((number - 1) * 4, true);
         found = {
+          name: textOf(values.get(IFLA_IFNAME)),
+          up: (new DataView(octets.buffer, octets.byteOffset).getUint32(8, true) & IFF_UP) !== 0,
           mtu: wordOf(values, IFLA_MTU) ?? 0,
           mac: values.get(IFLA_ADDRESS)?.slice() ?? new Uint8Array(0),
           queues: Math.max(1, wordOf(values, IFLA_NUM_RX_QUEUES) ?? 0),
+          forwarding: setting(DEVCONF_FORWARDING) !== 0,
+          rpFilter: setting(DEVCONF_RP_FILTER),
         };
+      },
+      true,
+    );
+    return found;
+  }
+  /** `net.ipv4.conf.all.rp_filter`, which counts beside each interface's own. @throws SystemError */
+  rpFilterOfAll(): number {
+    let found = 0;
+    const body = new Uint8Array([AF_INET, 0, 0, 0]);
+    this.#ask(
+      message(RTM_GETNETCONF, 0, body, attribute(NETCONFA_IFINDEX, u32(NETCONF_ALL))),
+      'netconf',
+      (octets) => {
+        found = wordOf(attributesOf(octets.subarray(4)), NETCONFA_RP_FILTER) ?? 0;
       },
       true,
     );
@@ -214,32 +273,37 @@ export class Netlink {
     const to = attribute(NDA_DST, parseAddress(address).subarray(12));
     this.#request([message(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, body, to)], `neighbour ${address}`);
   }
-  /** IPv4 routes of the local, main and default tables; null where there are more than `most`. @throws SystemError */
-  routes(most: number): KernelRoute[] | null {
+  /** IPv4 routes of the local, main and default tables that `keep` asks for; null where they are more than `most`. @throws SystemError */
+  routes(most: number, keep: (route: KernelRoute) => boolean): KernelRoute[] | null {
     const found: KernelRoute[] = [];
-    let seen = 0;
     const body = new Uint8Array(12);
     body[0] = AF_INET;
     this.#ask(message(RTM_GETROUTE, NLM_F_DUMP, body), 'routes', (octets) => {
-      if (++seen > most) return;
-      const route = kernelRoute(octets);
-      if (route !== null) found.push(route);
+      const route = found.length > most ? null : kernelRoute(octets);
+      if (route !== null && keep(route)) found.push(route);
     });
-    return seen > most ? null : found;
+    return found.length > most ? null : found;
   }
   /** Are there only the rules that every host has, so that the local, main and default tables decide alone? @throws SystemError */
   ordinaryRules(): boolean {
     let ordinary = true;
+    const seen = new Set<number>();
     const body = new Uint8Array(12);
     body[0] = AF_INET;
     this.#ask(message(RTM_GETRULE, NLM_F_DUMP, body), 'rules', (octets) => {
       const values = attributesOf(octets.subarray(12));
       const table = wordOf(values, FRA_TABLE) ?? octets[4]!;
-      // Anything more that a rule says is another attribute.
-      const lengths = octets[1]! + octets[2]! + octets[3]!;
-      if (lengths !== 0 || ORDINARY_RULES.get(wordOf(values, FRA_PRIORITY) ?? 0) !== table) ordinary = false;
+      // Lengths, TOS and action; then what else a rule may ask for.
+      const plain =
+        octets[1] === 0 &&
+        octets[2] === 0 &&
+        octets[3] === 0 &&
+        octets[7] === FR_ACT_TO_TBL &&
+        [...values].every(([type]) => RULE_SAYS_NOTHING.has(type) || wordOf(values, type) === RULE_UNSET.get(type));
+      if (!plain || ORDINARY_RULES.get(wordOf(values, FRA_PRIORITY) ?? 0) !== table) ordinary = false;
+      seen.add(table);
     });
-    return ordinary;
+    return ordinary && seen.has(RT_TABLE_LOCAL) && seen.has(RT_TABLE_MAIN);
   }
   /** The kernel's way from `source` to `destination`, both IPv4 in text; null where there is none. @throws SystemError */
   route(destination: string, source: string): { interface: number; gateway: string | null } | null {
@@ -382,7 +446,7 @@ export class NetlinkEvents {
     const address = new Uint8Array(12);
     const view = new DataView(address.buffer);
     view.setUint16(0, AF_NETLINK, true);
-    view.setUint32(8, EVENT_GROUPS, true);
+    view.setUint32(8, EVENT_GROUPS >>> 0, true);
     if (ffi.bind(this.#fd, Number(ffi.addressOf(address)), address.length) >= 0) return;
     const error = ffi.error('netlink events');
     ffi.close(this.#fd);
@@ -390,9 +454,9 @@ export class NetlinkEvents {
   }
   /**
    * Has anything happened since the last time, or too much to be told? Without waiting.
-   * @param ours device whose routes are not looked at
+   * @param isOwn a prefix whose routes to the device `ours` are of our own making: they come and go unnoticed
    */
-  happened(ours: number): boolean {
+  happened(ours: number, isOwn: (address: number, length: number) => boolean): boolean {
     let any = false;
     // Bounded: what comes faster than this has happened anyway.
     for (let n = 0; n < 64; n++) {
@@ -405,7 +469,9 @@ export class NetlinkEvents {
         const type = view.getUint16(at + 4, true);
         const body = this.#octets.subarray(at + NLMSG_HEADER, at + length);
         const route = type === RTM_NEWROUTE || type === RTM_DELROUTE;
-        if (!(route && wordOf(attributesOf(body.subarray(12)), RTA_OIF) === ours)) any = true;
+        // One that took another's place did away with that.
+        const replaces = (view.getUint16(at + 6, true) & NLM_F_REPLACE) !== 0;
+        if (!route || replaces || !isOwnRoute(body, ours, isOwn)) any = true;
         at += (length + 3) & ~3;
       }
     }
@@ -416,6 +482,14 @@ export class NetlinkEvents {
   }
 }
 
+function isOwnRoute(body: Uint8Array, ours: number, isOwn: (address: number, length: number) => boolean): boolean {
+  const values = attributesOf(body.subarray(12));
+  return wordOf(values, RTA_OIF) === ours && isOwn(addressIn(values), body[1]!);
+}
+const addressIn = (values: ReadonlyMap<number, Uint8Array>): number => {
+  const to = values.get(RTA_DST);
+  return to === undefined ? 0 : new DataView(to.buffer, to.byteOffset).getUint32(0);
+};
 /** A route as the kernel lists it; null where it does not count: of another table, or by a link that is down. */
 function kernelRoute(octets: Uint8Array): KernelRoute | null {
   const values = attributesOf(octets.subarray(12));
@@ -423,17 +497,17 @@ function kernelRoute(octets: Uint8Array): KernelRoute | null {
   const flags = new DataView(octets.buffer, octets.byteOffset).getUint32(8, true);
   const table = wordOf(values, RTA_TABLE) ?? shortTable!;
   if (table < RT_TABLE_DEFAULT || table > RT_TABLE_LOCAL || (flags & (RTNH_F_DEAD | RTM_F_CLONED)) !== 0) return null;
-  const to = values.get(RTA_DST);
   const out = wordOf(values, RTA_OIF);
   const gateway = values.get(RTA_GATEWAY);
-  const special = [RTA_MULTIPATH, RTA_VIA, RTA_ENCAP].some((attribute) => values.has(attribute));
-  const plain = type === RTN_UNICAST && tos === 0 && out !== undefined && !special && (flags & RTNH_F_LINKDOWN) === 0;
+  const special = [RTA_MULTIPATH, RTA_VIA, RTA_ENCAP, RTA_METRICS].some((attribute) => values.has(attribute));
+  const plain = type === RTN_UNICAST && out !== undefined && !special && (flags & RTNH_F_LINKDOWN) === 0;
   const own = type === RTN_LOCAL ? 'local' : type === RTN_BROADCAST ? 'broadcast' : 'other';
   return {
-    address: to === undefined ? 0 : new DataView(to.buffer, to.byteOffset).getUint32(0),
+    table: table === RT_TABLE_LOCAL ? 'local' : table === RT_TABLE_MAIN ? 'main' : 'default',
+    address: addressIn(values),
     length: length!,
-    // The local table comes first, the default one last, whatever their metrics.
-    metric: (wordOf(values, RTA_PRIORITY) ?? 0) + (RT_TABLE_LOCAL - table) * 2 ** 32,
+    metric: wordOf(values, RTA_PRIORITY) ?? 0,
+    tos: tos !== 0,
     kind: plain ? 'unicast' : own,
     interface: out ?? 0,
     gateway: gateway?.join('.') ?? null,
@@ -444,6 +518,11 @@ const wordOf = (values: ReadonlyMap<number, Uint8Array>, type: number): number |
   const value = values.get(type);
   return value === undefined ? undefined : new DataView(value.buffer, value.byteOffset).getUint32(0, true);
 };
+/** Attributes within an attribute; none where it is not there. */
+const nested = (values: ReadonlyMap<number, Uint8Array>, type: number): Map<number, Uint8Array> =>
+  attributesOf(values.get(type) ?? new Uint8Array(0));
+const textOf = (octets: Uint8Array | undefined): string =>
+  octets === undefined ? '' : Buffer.from(octets).toString('latin1').split('\0')[0]!;
 const u32 = (value: number): Uint8Array => new Uint8Array(new Uint32Array([value]).buffer);
 
 function parsePrefix(prefix: Prefix): { family: number; octets: Uint8Array } {

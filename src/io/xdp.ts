@@ -18,7 +18,6 @@ const XDP_COMPLETION_RING = 6;
 const BIND_COPY = 2;
 const BIND_ZEROCOPY = 4;
 const BIND_NEED_WAKEUP = 8;
-const ATTACH_GENERIC = 2;
 const ATTACH_NATIVE = 4;
 const READ_WRITE = 3;
 const SHARED_FIXED_POPULATED = 0x8011;
@@ -29,6 +28,7 @@ const SO_SNDBUFFORCE = 32;
 const SEND_BUFFER = 16 << 20;
 /** Room in front of a received frame, which the kernel keeps. */
 const HEADROOM = 256;
+const ETHERNET = 14;
 /** Queues that are served: data that comes by others takes the kernel's way. */
 const QUEUES_MAX = 16;
 
@@ -52,18 +52,14 @@ export function xdpInterface(ffi: Ffi, name: string): XdpInterface {
   netlink.close();
   if (link === null) throw new SystemError(`interface ${name}: not found (ENODEV)`, 'ENODEV');
   const { mtu, mac, queues } = link;
-  const chunk = mtu + 14 + HEADROOM <= 2048 ? 2048 : 4096;
-  if (mtu + 14 + HEADROOM > chunk)
-    throw new SystemError(`interface ${name}: its MTU of ${mtu} is too large`, 'EMSGSIZE');
+  const chunk = chunkFor(mtu);
+  if (!fits(mtu, chunk)) throw new SystemError(`interface ${name}: its MTU of ${mtu} is too large`, 'EMSGSIZE');
   if (mac.length !== 6) throw new SystemError(`interface ${name}: is no Ethernet (EOPNOTSUPP)`, 'EOPNOTSUPP');
-  return { name, index, queues: Math.min(queues, QUEUES_MAX), mtu, mac, chunk };
+  return { name: link.name, index, queues: Math.min(queues, QUEUES_MAX), mtu, mac, chunk };
 }
 
-/** What of AF_XDP is in use. */
-export interface XdpMode {
-  readonly attached: 'native' | 'generic';
-  readonly copies: boolean;
-}
+const fits = (mtu: number, chunk: number): boolean => mtu + ETHERNET + HEADROOM <= chunk;
+const chunkFor = (mtu: number): number => (fits(mtu, 2048) ? 2048 : 4096);
 
 /** What a program at an interface may do with a frame (enum xdp_action). */
 export const XDP_PASS = 2;
@@ -103,8 +99,10 @@ export class Xdp {
   readonly interface: XdpInterface;
   /** By queue. */
   readonly fds: readonly number[];
-  readonly mode: XdpMode;
+  /** Does the kernel copy frames? */
+  readonly copies: boolean;
   readonly #others: readonly number[];
+  readonly #memory: WebAssembly.Memory;
   readonly #blocks: readonly number[];
   readonly #base: number;
 
@@ -113,14 +111,15 @@ export class Xdp {
     device: XdpInterface,
     memory: WebAssembly.Memory,
     blocks: readonly number[],
-    opened: { fds: number[]; others: number[]; mode: XdpMode },
+    opened: { fds: number[]; others: number[]; copies: boolean },
   ) {
     this.#ffi = ffi;
     this.interface = device;
+    this.#memory = memory;
     this.#blocks = blocks;
     this.#base = Number(ffi.addressOf(new Uint8Array(memory.buffer)));
     this.fds = opened.fds;
-    this.mode = opened.mode;
+    this.copies = opened.copies;
     this.#others = opened.others;
   }
 
@@ -167,17 +166,12 @@ export class Xdp {
         );
       const program = bpf.load(PROGRAM_XDP, ATTACH_XDP, side.program(bpf, device, sockets, others));
       others.push(program);
-      let attached: XdpMode['attached'] = 'native';
-      let link = bpf.link(program, device.index, ATTACH_XDP, ATTACH_NATIVE);
-      if (link < 0) {
-        attached = 'generic';
-        link = bpf.link(program, device.index, ATTACH_XDP, ATTACH_GENERIC);
-      }
-      if (link < 0) throw ffi.error(`XDP program on ${device.name}`);
+      // In the driver or not at all: a program behind the kernel's own merging of packets would see several as one.
+      const link = bpf.link(program, device.index, ATTACH_XDP, ATTACH_NATIVE);
+      if (link < 0) throw ffi.error(`XDP in the driver of ${device.name}`);
       // The link goes first: no frame is on its way to a ring when the sockets close.
       others.unshift(link);
-      const mode = { attached, copies: copies.includes(true) };
-      return new Xdp(ffi, device, memory, blocks, { fds, others, mode });
+      return new Xdp(ffi, device, memory, blocks, { fds, others, copies: copies.includes(true) });
     } catch (error) {
       for (const fd of [...others, ...fds]) ffi.close(fd);
       unmap(ffi, base, blocks);
@@ -185,6 +179,14 @@ export class Xdp {
     }
   }
 
+  /** Frames of this size fit the chunks. */
+  fits(mtu: number): boolean {
+    return fits(mtu, this.interface.chunk);
+  }
+  /** What frames are sent with from now on. No shard may be sending while the Ethernet address changes. */
+  setLink(mtu: number, mac: Uint8Array): void {
+    for (const block of this.#blocks) writeLink(this.#memory, block, mtu, mac);
+  }
   /** The shards must have ended. */
   close(): void {
     for (const fd of [...this.#others, ...this.fds]) this.#ffi.close(fd);
@@ -236,12 +238,14 @@ function prepare(
     const mapped = ffi.syscall(MMAP[process.arch] ?? -1, where, octets, READ_WRITE, SHARED_FIXED_POPULATED, fd, page);
     if (mapped !== where) throw ffi.error('AF_XDP rings');
   }
-  const bytes = new Uint8Array(memory.buffer);
-  bytes.set(device.mac, block + layout.XDP_MAC);
+  writeLink(memory, block, device.mtu, device.mac);
   const words = new Uint32Array(memory.buffer);
-  words[(block + layout.XDP_MTU) >>> 2] = device.mtu;
   words[(block + layout.XDP_CHUNK) >>> 2] = device.chunk;
   words[(block + layout.XDP_ROLE) >>> 2] = role;
+}
+function writeLink(memory: WebAssembly.Memory, block: number, mtu: number, mac: Uint8Array): void {
+  new Uint8Array(memory.buffer).set(mac, block + layout.XDP_MAC);
+  Atomics.store(new Uint32Array(memory.buffer), (block + layout.XDP_MTU) >>> 2, mtu);
 }
 /** @returns whether the kernel copies; null where there is no such queue @throws SystemError */
 function bindTo(ffi: Ffi, fd: number, device: XdpInterface, queue: number): boolean | null {

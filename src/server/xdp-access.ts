@@ -58,6 +58,9 @@ export class XdpAccess {
       },
     ];
   }
+  get interfaceIndex(): number | null {
+    return this.#xdp?.interface.index ?? null;
+  }
   /** For the log. */
   get inUse(): string | undefined {
     return this.#xdp === null ? undefined : xdpInUse(this.#xdp);

@@ -1,9 +1,9 @@
-import { closeSync, openSync, readSync } from 'node:fs';
 import { Fib } from '../dataplane/fib.ts';
 import { FIB_RANGES_MAX } from '../generated/layout.ts';
 import type { Ffi } from '../io/ffi.ts';
 import {
   type KernelRoute,
+  type Link,
   type Neighbour,
   Netlink,
   NetlinkEvents,
@@ -12,22 +12,27 @@ import {
 } from '../io/netlink.ts';
 import type { Tun } from '../io/tun.ts';
 import { Xdp } from '../io/xdp.ts';
-import { XdpClients } from '../io/xdp-clients.ts';
-import { parseIpv4 } from '../wire/address.ts';
+import { type PrefixOwner, XdpClients } from '../io/xdp-clients.ts';
+import { formatIpv4, parseIpv4 } from '../wire/address.ts';
 import { type Forwarding, foreignIn, forwardingBy, prefixKey } from './forwarding.ts';
 import type { Log } from './log.ts';
 import type { Plane, XdpSetup } from './plane.ts';
 import { FRAMED_METRIC } from './routes.ts';
 import { xdpDevice, xdpInUse } from './xdp-device.ts';
 
-/** How often it is asked whether anything has happened; neighbours and switches are looked at less often. */
+/** How often it is asked whether anything has happened; neighbours and the interface are looked at less often. */
 const ASK_MS = 100;
-const NEIGHBOURS_MS = 1000;
-/** What a new table cost is not spent again for so many times as long. */
+const LOOK_MS = 1000;
+/** What a look cost is not spent again for so many times as long. */
 const REST = 20;
-/** Neighbours that are confirmed in one turn. */
-const CONFIRMED_AT_ONCE = 32;
-const OFF = '0'.charCodeAt(0);
+/** Neighbours that are asked for in one look; and looks in which one that never answered is hurried. */
+const ASKED_AT_ONCE = 32;
+const HURRIED = 20;
+/** Looks that fail in a row, after which what is not known any more is not relied on. */
+const FAILURES_MAX = 10;
+/** How long a neighbour may take at the start before it is missed. */
+const WAIT_MS = 5000;
+const NOTHING: Forwarding = { ranges: { starts: [0], hops: [null] }, gateways: new Set() };
 
 export interface XdpCoreOptions {
   /** Interface that was asked for; null: none. */
@@ -51,31 +56,43 @@ export class XdpCore {
   #netlink: Netlink | null = null;
   #events: NetlinkEvents | null = null;
   #tun: Tun | null = null;
-  /** Open files of the kernel's switches: whether it forwards what comes from the clients, and what comes from the core. */
-  #switches: readonly [up: number, down: number] | null = null;
-  /** What the clients are reached by: the routes to the TUN device. */
+  /** What the clients are reached by: the routes to the TUN device, with their metrics. */
   readonly #prefixes = new Map<number, Prefix>();
   /** How many of each length. */
   readonly #lengths = new Map<number, number>();
-  /** Prefixes within them that are not theirs. */
-  #foreign = new Map<number, Prefix>();
+  /** What the program has been told. */
+  readonly #told = new Map<number, { readonly prefix: Prefix; readonly whose: PrefixOwner }>();
+  /** Routes but those to single clients and the networks behind them. */
   #routes: readonly KernelRoute[] = [];
+  /** The prefixes of those that beat clients' own. */
+  #others: ReadonlySet<number> = new Set();
   #gateways: ReadonlySet<string> = new Set();
-  /** What the kernel forwards of what comes from the core: nothing of it is taken up otherwise. */
+  /** Where in their list the next question begins. */
+  #turn = 0;
+  #hurried = 0;
+  /** Does the kernel forward, and by the destination alone, what comes from the core? Nothing of it is taken up otherwise. */
   #down = false;
   /** Why the kernel forwards everything, as far as routes and rules go. */
   #obstacle: string | null = null;
-  /** What was told last; undefined: nothing yet. */
+  /** MTU and Ethernet address that frames are sent with; null: none may be sent until the shards have passed `#since`. */
+  #link: Pick<Link, 'mtu' | 'mac'> | null;
+  #since = 0;
+  /** What was told last: a reason, or that it works; undefined: nothing yet. */
   #reason: string | null | undefined;
-  /** Neighbours and switches, as they were. */
+  /** Of the table in force: why the kernel forwards all, or null; next hops and neighbours in it. */
+  #state: { reason: string | null; hops: number; neighbours: number } = { reason: null, hops: 0, neighbours: 0 };
+  #startedAt = 0;
+  /** Neighbours, interface and switches, as they were. */
   #seen = '';
   #stale = true;
+  #failures = 0;
   #notBefore = 0;
-  #neighboursAt = 0;
+  #lookAt = 0;
   #deadline = Number.POSITIVE_INFINITY;
 
   constructor(options: XdpCoreOptions) {
     this.#options = options;
+    this.#link = null;
   }
 
   /** What the plane needs of it; nothing where it cannot be. @throws ConfigError where there is no such interface */
@@ -93,7 +110,7 @@ export class XdpCore {
           try {
             this.#netlink = new Netlink(ffi!);
             this.#events = new NetlinkEvents(ffi!);
-            this.#switches = [forwardingOf(tun!.name), forwardingOf(device.name)];
+            this.#link = device;
             this.#xdp = Xdp.open(ffi!, device, memory, blocks, fill, this.#clients);
             return this.#xdp.fds;
           } catch (error) {
@@ -105,6 +122,9 @@ export class XdpCore {
       },
     ];
   }
+  get interfaceIndex(): number | null {
+    return this.#xdp?.interface.index ?? null;
+  }
   /** For the log. */
   get inUse(): string | undefined {
     return this.#xdp === null ? undefined : xdpInUse(this.#xdp);
@@ -114,6 +134,7 @@ export class XdpCore {
     if (this.#xdp === null) return;
     const { plane } = this.#options;
     this.#fib = new Fib(plane().memory, plane().plan, plane().tables);
+    this.#startedAt = now;
     this.#deadline = now;
   }
 
@@ -139,9 +160,10 @@ export class XdpCore {
       if (without.has(prefix) || this.#prefixes.has(key)) continue;
       this.#prefixes.set(key, prefix);
       this.#lengths.set(prefix.length, (this.#lengths.get(prefix.length) ?? 0) + 1);
-      if (this.#down && !this.#foreign.has(key)) this.#say(prefix, true);
+      const known = this.#told.has(key) || this.#others.has(key);
+      if (this.#down && !known) this.#say(prefix, 'clients');
       // What is not the clients' in it is found out with the next table.
-      if (prefix.length < 32) this.#stale = true;
+      if (prefix.length < 32 || known) this.#stale = true;
     }
   }
   #remove(prefix: Prefix): void {
@@ -150,16 +172,29 @@ export class XdpCore {
     const left = this.#lengths.get(prefix.length)! - 1;
     if (left === 0) this.#lengths.delete(prefix.length);
     else this.#lengths.set(prefix.length, left);
-    if (this.#xdp !== null) this.#clients.unset(prefix);
-    if (prefix.length < 32) this.#stale = true;
+    if (this.#told.get(key)?.whose === 'clients') this.#say(prefix, null);
+    // It may have taken the place of another.
+    if (prefix.length < 32 || this.#others.has(key)) this.#stale = true;
   }
-  #say(prefix: Prefix, isClients: boolean): void {
+  /** @param whose null: nothing is said of it any more */
+  #say(prefix: Prefix, whose: PrefixOwner | null): void {
     if (this.#xdp === null) return;
+    const key = keyOf(prefix);
     try {
-      this.#clients.set(prefix, isClients);
+      if (whose === null) this.#clients.unset(prefix);
+      else this.#clients.set(prefix, whose);
     } catch {
       // No room: what is for it takes the kernel's way.
+      whose = null;
     }
+    if (whose === null) this.#told.delete(key);
+    else this.#told.set(key, { prefix, whose });
+  }
+  /** A route to a client or a network behind one: those are in the tables of sessions. */
+  #isOneClients({ interface: device, kind, address, length, metric }: KernelRoute): boolean {
+    if (device !== this.#tun!.index || kind !== 'unicast') return false;
+    const own = this.#prefixes.get(prefixKey(address, length));
+    return own !== undefined && (own.metric ?? 0) === metric && (length === 32 || metric >= FRAMED_METRIC);
   }
 
   deadline(): number {
@@ -168,81 +203,139 @@ export class XdpCore {
   handleTimeout(now: number): void {
     if (now < this.#deadline) return;
     this.#deadline = now + ASK_MS;
-    if (this.#events!.happened(this.#tun!.index)) this.#stale = true;
-    const routes = this.#stale && now >= this.#notBefore;
-    if (!routes && now < this.#neighboursAt) return;
+    const isOwn = (address: number, length: number): boolean => this.#prefixes.has(prefixKey(address, length));
+    if (this.#events!.happened(this.#tun!.index, isOwn)) this.#stale = true;
+    if (now < this.#notBefore || !(this.#stale || now >= this.#lookAt)) return;
+    const from = performance.now();
     try {
-      const from = performance.now();
-      const neighbours = this.#netlink!.neighbours(this.#xdp!.interface.index);
-      const [up, down] = this.#switches!.map(isOn) as [boolean, boolean];
-      const seen = `${up} ${down} ${[...neighbours].map(([address, { mac }]) => `${address} ${mac}`).join()}`;
-      if (routes || seen !== this.#seen) this.#make(routes, neighbours, up, down);
-      this.#seen = seen;
-      if (routes) this.#notBefore = now + (performance.now() - from) * REST;
-      // Who has been asked for for the first time may have answered soon.
-      this.#neighboursAt = now + (this.#confirm(neighbours) ? ASK_MS : NEIGHBOURS_MS);
+      this.#look(this.#stale, now);
+      this.#failures = 0;
     } catch {
-      // A dump that was cut short: the next look finds it.
+      // A dump that was cut short: the next look finds it. Where none does, the kernel forwards.
       this.#stale = true;
+      if (++this.#failures === FAILURES_MAX) {
+        this.#fib!.set(NOTHING.ranges);
+        this.#takeUp(false);
+        this.#state = { reason: 'netlink', hops: 0, neighbours: 0 };
+        this.#tell(now);
+      }
     }
+    this.#notBefore = now + (performance.now() - from) * REST;
+  }
+  #look(again: boolean, now: number): void {
+    const { index } = this.#xdp!.interface;
+    const link = this.#netlink!.link(index);
+    const tun = this.#netlink!.link(this.#tun!.index);
+    const neighbours = this.#netlink!.neighbours(index);
+    const rpFilter = Math.max(link?.rpFilter ?? 0, this.#netlink!.rpFilterOfAll());
+    const state = link === null ? 'gone' : `${link.up} ${link.mtu} ${link.mac} ${link.forwarding} ${rpFilter}`;
+    const known = [...neighbours].map(([address, { mac }]) => `${address} ${mac}`).join();
+    const seen = `${state} ${tun?.forwarding} ${known}`;
+    if (again || seen !== this.#seen || this.#link === null) {
+      if (seen !== this.#seen) this.#hurried = 0;
+      this.#make(again, link, tun?.forwarding === true, rpFilter, neighbours);
+    }
+    this.#seen = seen;
+    this.#tell(now);
+    // Who has been asked for for the first time may have answered soon.
+    const hurry = this.#ask(neighbours) && this.#hurried++ < HURRIED;
+    this.#lookAt = now + (hurry ? ASK_MS : LOOK_MS);
   }
   /** Makes the table anew. @param again look at the routes again */
-  #make(again: boolean, neighbours: ReadonlyMap<string, Neighbour>, up: boolean, down: boolean): void {
-    const { index } = this.#xdp!.interface;
-    const tun = this.#tun!.index;
+  #make(
+    again: boolean,
+    link: Link | null,
+    forwards: boolean,
+    rpFilter: number,
+    neighbours: ReadonlyMap<string, Neighbour>,
+  ): void {
     if (again) {
-      const found = this.#netlink!.routes(FIB_RANGES_MAX);
+      const found = this.#netlink!.routes(FIB_RANGES_MAX, (route) => !this.#isOneClients(route));
       this.#obstacle = found === null ? 'routes' : this.#netlink!.ordinaryRules() ? null : 'rules';
-      // Clients' own addresses and networks are in the tables of sessions.
-      this.#routes = (found ?? []).filter((route) => !(route.interface === tun && isOneClients(route)));
+      this.#routes = found ?? [];
     }
-    let reason = this.#obstacle ?? (up ? null : 'forwarding');
-    let { ranges, gateways } = forwardingBy(index, reason === null ? this.#routes : [], neighbours);
+    const ready = this.#follow(link);
+    let reason = this.#obstacle;
+    if (link === null || !this.#xdp!.fits(link.mtu)) reason = 'interface';
+    else if (!link.up) reason = 'down';
+    else if (reason === null && !forwards) reason = 'forwarding';
+    const { index } = this.#xdp!.interface;
+    let { ranges, gateways } = reason === null ? forwardingBy(index, this.#routes, neighbours) : NOTHING;
     if (ranges.starts.length > FIB_RANGES_MAX) {
       reason = 'routes';
       ({ ranges, gateways } = NOTHING);
     }
     this.#gateways = gateways;
-    // Where a shard may still read the older table, once more.
-    this.#stale = !this.#fib!.set(ranges);
-    this.#takeUp(this.#obstacle === null && down, tun);
-    this.#tell(reason, ranges.starts.length, neighbours.size);
+    // Where a shard may still read the older table, or send with the older address, once more.
+    this.#stale = !this.#fib!.set(ready ? ranges : NOTHING.ranges) || !ready;
+    const filters = rpFilter === 0 || (rpFilter === 2 && this.#routes.some(isDefault));
+    const down = this.#obstacle === null && link !== null && link.forwarding && filters && this.#xdp!.fits(link.mtu);
+    this.#takeUp(down);
+    const hops = ranges.hops.filter((hop) => hop !== null).length;
+    this.#state = { reason: reason ?? (filters ? null : 'rp_filter'), hops, neighbours: neighbours.size };
+  }
+  /** Follows MTU and Ethernet address of the interface. @returns whether frames may be sent */
+  #follow(link: Link | null): boolean {
+    const { tables } = this.#options.plane();
+    if (link === null) return false;
+    if (this.#link !== null && Buffer.compare(this.#link.mac, link.mac) === 0) {
+      if (this.#link.mtu === link.mtu) return true;
+      this.#xdp!.setLink(link.mtu, link.mac);
+    } else {
+      // First none is sent any more.
+      if (this.#link !== null) {
+        this.#link = null;
+        this.#since = tables.nextEpoch();
+        return false;
+      }
+      if (!tables.shardsPassed(this.#since)) return false;
+      this.#xdp!.setLink(link.mtu, link.mac);
+    }
+    this.#clients.setLink(link.mtu, link.mac);
+    this.#link = link;
+    return true;
   }
   /** Brings what the program takes off the interface up to date. */
-  #takeUp(down: boolean, tun: number): void {
-    const foreign = new Map<number, Prefix>();
-    if (down)
-      for (const prefix of foreignIn(this.#routes, tun, this.#lengths.keys(), (key) => this.#prefixes.has(key)))
-        if (!this.#prefixes.has(keyOf(prefix))) foreign.set(keyOf(prefix), prefix);
-    for (const [key, prefix] of foreign) if (!this.#foreign.has(key)) this.#say(prefix, false);
-    for (const [key, prefix] of this.#foreign)
-      if (!foreign.has(key) && !this.#prefixes.has(key)) this.#clients.unset(prefix);
-    this.#foreign = foreign;
-    if (down === this.#down) return;
+  #takeUp(down: boolean): void {
     this.#down = down;
-    for (const prefix of this.#prefixes.values())
-      if (down) this.#say(prefix, true);
-      else this.#clients.unset(prefix);
+    const wanted = new Map<number, { prefix: Prefix; whose: PrefixOwner }>();
+    this.#others = new Set();
+    if (down) {
+      for (const [key, prefix] of this.#prefixes) wanted.set(key, { prefix, whose: 'clients' });
+      const metricOf = (key: number): number | undefined => {
+        const prefix = this.#prefixes.get(key);
+        return prefix === undefined ? undefined : (prefix.metric ?? 0);
+      };
+      const foreign = foreignIn(this.#routes, this.#tun!.index, this.#lengths.keys(), metricOf);
+      for (const prefix of foreign) wanted.set(keyOf(prefix), { prefix, whose: 'foreign' });
+      for (const { kind, address, length } of this.#routes)
+        if (kind === 'local' && length === 32)
+          wanted.set(prefixKey(address, length), { prefix: { address: formatIpv4(address), length }, whose: 'own' });
+      this.#others = new Set(this.#routes.map(({ address, length }) => prefixKey(address, length)));
+    }
+    for (const [key, { prefix }] of [...this.#told]) if (!wanted.has(key)) this.#say(prefix, null);
+    for (const [key, { prefix, whose }] of wanted) if (this.#told.get(key)?.whose !== whose) this.#say(prefix, whose);
   }
   /** Has the kernel find out or confirm neighbours: no packet of ours reminds it of them. @returns whether one is not known */
-  #confirm(known: ReadonlyMap<string, Neighbour>): boolean {
-    let asked = 0;
-    let unknown = false;
-    for (const gateway of this.#gateways) {
-      const neighbour = known.get(gateway);
-      if (neighbour?.sure === true) continue;
-      if (neighbour === undefined) unknown = true;
-      if (++asked > CONFIRMED_AT_ONCE) break;
-      this.#netlink!.useNeighbour(this.#xdp!.interface.index, gateway);
-    }
-    return unknown;
+  #ask(known: ReadonlyMap<string, Neighbour>): boolean {
+    const all = [...this.#gateways];
+    const waiting = [...all.filter((one) => known.get(one)?.sure === false), ...all.filter((one) => !known.has(one))];
+    const n = Math.min(ASKED_AT_ONCE, waiting.length);
+    for (let i = 0; i < n; i++)
+      this.#netlink!.useNeighbour(this.#xdp!.interface.index, waiting[(this.#turn + i) % waiting.length]!);
+    this.#turn = waiting.length <= ASKED_AT_ONCE ? 0 : (this.#turn + n) % waiting.length;
+    return waiting.some((one) => !known.has(one));
   }
-  #tell(reason: string | null, ranges: number, neighbours: number): void {
-    if (reason === this.#reason) return;
-    this.#reason = reason;
+  #tell(now: number): void {
+    const { reason, hops, neighbours } = this.#state;
+    // At first nobody has been asked for yet.
+    if (reason === null && hops === 0 && this.#reason === undefined && now < this.#startedAt + WAIT_MS) return;
+    const told = reason ?? (hops === 0 ? 'neighbours' : null);
+    if (told === this.#reason) return;
+    this.#reason = told;
     const { name } = this.#xdp!.interface;
-    if (reason === null) this.#options.log('info', 'xdp-core', { interface: name, ranges, neighbours });
-    else this.#options.log('warning', 'xdp-core-idle', { interface: name, reason });
+    if (told === null) this.#options.log('info', 'xdp-core', { interface: name, nextHops: hops, neighbours });
+    else this.#options.log('warning', 'xdp-core-idle', { interface: name, reason: told });
   }
 
   /** The shards must have ended. */
@@ -254,18 +347,9 @@ export class XdpCore {
     this.#netlink = null;
     this.#events?.close();
     this.#events = null;
-    for (const fd of this.#switches ?? []) closeSync(fd);
-    this.#switches = null;
   }
 }
 
-const NOTHING: Forwarding = { ranges: { starts: [0], hops: [null] }, gateways: new Set() };
 const keyOf = ({ address, length }: Prefix): number => prefixKey(parseIpv4(address)!, length);
-const isOneClients = ({ kind, length, metric }: KernelRoute): boolean =>
-  kind === 'unicast' && (length === 32 || metric % 2 ** 32 >= FRAMED_METRIC);
-/** Kept open: it stays that of this network namespace. */
-const forwardingOf = (device: string): number => openSync(`/proc/sys/net/ipv4/conf/${device}/forwarding`, 'r');
-function isOn(fd: number): boolean {
-  const octet = new Uint8Array(1);
-  return readSync(fd, octet, 0, 1, 0) === 1 && octet[0] !== OFF;
-}
+/** Whatever the source, there is a way to it: loose reverse path filtering lets all pass. */
+const isDefault = ({ kind, length }: KernelRoute): boolean => kind === 'unicast' && length === 0;

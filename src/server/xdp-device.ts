@@ -23,6 +23,6 @@ export function xdpDevice(name: string | null, ffi: Ffi | null, log: Log): XdpIn
   }
 }
 
-/** `eth0/4/native/copy`: interface, queues, where the program is, and whether the kernel copies frames. */
-export const xdpInUse = ({ interface: device, fds, mode }: Xdp): string =>
-  `${device.name}/${fds.length}/${mode.attached}/${mode.copies ? 'copy' : 'zerocopy'}`;
+/** `eth0/4/copy`: interface, queues, and whether the kernel copies frames. */
+export const xdpInUse = ({ interface: device, fds, copies }: Xdp): string =>
+  `${device.name}/${fds.length}/${copies ? 'copy' : 'zerocopy'}`;

@@ -92,6 +92,9 @@ const CPU_MS = 100;
 const TURN = 256;
 const EAGAIN = 11;
 const EINVAL = 22;
+const ENETDOWN = 100;
+/** How often an interface that is down is tried. */
+const DOWN_MS = 50;
 const EMSGSIZE = 90;
 const EIO = 5;
 const EPOLLIN = 1;
@@ -103,6 +106,9 @@ const READY_WAKE = 0xffffffff;
 const READY_TUN = 0xfffffffe;
 /** Of the first AF_XDP queue. */
 const READY_XDP = 0xfffff000;
+
+/** The earlier of two ticks, of which 0 is none. */
+const sooner = (a: number, b: number): number => (a === 0 || b === 0 ? a + b : Math.min(a, b));
 
 export default function shard(task: ShardTask): ShardReport {
   return new Shard(task, workerData as ShardWorkerData).run();
@@ -295,7 +301,7 @@ class Shard {
           else if (held > 0) tick = tick > 0 ? Math.min(tick, held) : held;
         }
         // Frames that the kernel did not take are offered again.
-        for (const sender of this.#senders) if (this.#kick(sender)) tick = 1;
+        for (const sender of this.#senders) tick = sooner(tick, this.#kick(sender));
         this.#wakePeers();
         wasm.epochLeave();
         wasm.ringDoorbell();
@@ -444,17 +450,19 @@ class Shard {
     if (this.#wasm.xdpFillWakes(queue) !== 0) this.#ffi!.recv(fd, 0, 0, MSG_DONTWAIT);
     return n === layout.BATCH;
   }
-  /** Tells the kernel of frames to send; it copies a few a call. @returns whether it has left some */
-  #kick({ queue, fd }: XdpQueue): boolean {
+  /** Tells the kernel of frames to send; it copies a few a call. @returns milliseconds until it is to be told again; 0: it has all */
+  #kick({ queue, fd }: XdpQueue): number {
     let waiting = this.#wasm.xdpUntold(queue);
-    if (waiting === 0) return false;
+    if (waiting === 0) return 0;
+    let sent = 0;
     for (let before = waiting + 1; waiting > 0 && waiting < before; ) {
       before = waiting;
-      this.#ffi!.sendto(fd, 0, 0, MSG_DONTWAIT, 0, 0);
+      sent = this.#ffi!.sendto(fd, 0, 0, MSG_DONTWAIT, 0, 0);
       waiting = this.#wasm.xdpUntold(queue);
     }
+    const down = sent < 0 && this.#ffi!.errno() === ENETDOWN;
     this.#wasm.xdpTold(queue);
-    return waiting > 0;
+    return waiting === 0 ? 0 : down ? DOWN_MS : 1;
   }
 
   /** One batch from the TUN queue. @returns whether more may wait */

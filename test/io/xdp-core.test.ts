@@ -1,6 +1,8 @@
 // AF_XDP on the interface to the core: the kernel of the core host at the far end, the emulator at the near one.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import { LocalAaa } from '../../src/aaa/local.ts';
+import type { AccessLine, AuthenticationResult, Credentials } from '../../src/aaa/types.ts';
 import { Fib } from '../../src/dataplane/fib.ts';
 import type { Lac } from '../../src/emulator/lac.ts';
 import * as layout from '../../src/generated/layout.ts';
@@ -78,13 +80,38 @@ async function carried(
   };
 }
 
+/** Waits until what goes by the rings is as expected, all or nothing, each way. */
+const becoming =
+  (pair: Pair, lac: Lac) =>
+  async (up: boolean, down: boolean, received: boolean, what: string): Promise<void> => {
+    for (let tries = 0; ; tries++) {
+      const seen = await carried(pair, lac, 1000, 200);
+      const ok =
+        seen.up === (up ? seen.sent : 0) &&
+        seen.down === (down ? seen.sent : 0) &&
+        seen.received === (received ? seen.sent : 0);
+      if (ok) return;
+      assert.ok(tries < 15, `${what}: ${JSON.stringify(seen)}`);
+    }
+  };
+
+/** Every client has two networks behind it. */
+class Networked extends LocalAaa {
+  override judge(credentials: Credentials, line: AccessLine): AuthenticationResult {
+    const result = super.judge(credentials, line);
+    if (!result.passed) return result;
+    const routes = [0x0a08_0000, 0x0a09_0000].map((address) => ({ address, length: 16, metric: 5 }));
+    return { ...result, attributes: { ...result.attributes, framedRoutes: routes } };
+  }
+}
+
 test('packets of clients leave and come by the rings, on both sides or this one alone', async (t) => {
   if (!needs(t, 'root', 'ffi', 'ip')) return;
   for (const xdp of [null, 'v1']) {
     const lab = labOf(t);
     const pair = await pairOf(t, lab, { xdp });
     const ready = pair.events.find(({ event }) => event === 'ready')!;
-    assert.match(String(ready.fields.xdpCore), /^c1\/1\/(native|generic)\/copy$/);
+    assert.match(String(ready.fields.xdpCore), /^c1\/1\/copy$/);
     const lac = await echoes(lab, pair, BEHIND, { tunnels: 3, sessionsPerTunnel: 4 });
     assert.equal(lac.status.sessionsUp, 12);
     const { sent, received, bad, up, down } = await carried(pair, lac);
@@ -128,18 +155,7 @@ test('routes, neighbours, rules and the switch for forwarding are followed while
   const lab = labOf(t);
   const pair = await pairOf(t, lab);
   const lac = await echoes(lab, pair);
-  /** Until what goes by the rings is as expected: all or nothing, each way. */
-  const becomes = async (up: boolean, down: boolean, received: boolean, what: string): Promise<void> => {
-    for (let tries = 0; ; tries++) {
-      const seen = await carried(pair, lac, 1000, 200);
-      const ok =
-        seen.up === (up ? seen.sent : 0) &&
-        seen.down === (down ? seen.sent : 0) &&
-        seen.received === (received ? seen.sent : 0);
-      if (ok) return;
-      assert.ok(tries < 15, `${what}: ${JSON.stringify(seen)}`);
-    }
-  };
+  const becomes = becoming(pair, lac);
   await becomes(true, true, true, 'at first');
   ip('-n', lab.lns, 'route', 'add', 'blackhole', `${BEHIND}/32`);
   await becomes(false, false, false, 'blackhole');
@@ -163,8 +179,86 @@ test('routes, neighbours, rules and the switch for forwarding are followed while
   await becomes(true, true, true, 'no longer');
   assert.deepEqual(
     pair.events.filter(({ event }) => event === 'xdp-core-idle').map(({ fields }) => fields.reason),
-    ['rules', 'forwarding'],
+    ['rules', 'neighbours', 'forwarding'],
   );
+});
+
+test('the interface is followed: MTU, Ethernet address, reverse path filters, its end; so are nexthop objects', async (t) => {
+  if (!needs(t, 'root', 'ffi', 'ip')) return;
+  const lab = labOf(t);
+  const pair = await pairOf(t, lab);
+  const lac = await echoes(lab, pair);
+  const becomes = becoming(pair, lac);
+  await becomes(true, true, true, 'at first');
+  // Our own address as a source is none that the kernel lets in.
+  ip('-n', lab.core, 'addr', 'add', '100.64.255.1/32', 'dev', 'lo');
+  const before = totals(pair).xdpCoreRx!;
+  lab.tries(lab.core, 'ping', '-c', '3', '-i', '0.2', '-W', '1', '-I', '100.64.255.1', addressOf(lac));
+  assert.equal(totals(pair).xdpCoreRx!, before);
+  ip('-n', lab.core, 'addr', 'del', '100.64.255.1/32', 'dev', 'lo');
+  lab.sysctl(lab.lns, 'net.ipv4.conf.c1.rp_filter=1');
+  await becomes(true, false, true, 'strict');
+  lab.sysctl(lab.lns, 'net.ipv4.conf.c1.rp_filter=2');
+  ip('-n', lab.lns, 'route', 'add', 'default', 'via', CORE);
+  await becomes(true, true, true, 'loose, with a way to everywhere');
+  ip('-n', lab.lns, 'route', 'del', 'default', 'via', CORE);
+  lab.sysctl(lab.lns, 'net.ipv4.conf.c1.rp_filter=0');
+  await becomes(true, true, true, 'none');
+  ip('-n', lab.lns, 'link', 'set', 'c1', 'mtu', '1000');
+  for (let tries = 0; ; tries++) {
+    const { sent, up } = await carried(pair, lac, 1000, 200);
+    // A third of the packets is larger.
+    if (up < sent * 0.8 && up > sent * 0.5) break;
+    assert.ok(tries < 15, `MTU: ${up} of ${sent}`);
+  }
+  ip('-n', lab.lns, 'link', 'set', 'c1', 'mtu', '1500');
+  await becomes(true, true, true, 'MTU again');
+  ip('-n', lab.lns, 'link', 'set', 'c1', 'address', '02:00:00:00:00:55');
+  ip('-n', lab.core, 'neigh', 'flush', 'dev', 'c0');
+  await becomes(true, true, true, 'another Ethernet address of ours');
+  ip('-n', lab.lns, 'nexthop', 'add', 'id', '1', 'via', CORE, 'dev', 'c1');
+  ip('-n', lab.lns, 'route', 'replace', '203.0.113.0/24', 'nhid', '1');
+  await becomes(true, true, true, 'a nexthop object');
+  ip('-n', lab.lns, 'nexthop', 'del', 'id', '1');
+  await becomes(false, false, false, 'its route is gone with it');
+  ip('-n', lab.lns, 'link', 'del', 'c1');
+  await pair.until(() =>
+    pair.events.some(({ event, fields }) => event === 'xdp-core-idle' && fields.reason === 'interface'),
+  );
+});
+
+test('a client takes no address of the host, and no network that is routed elsewhere by a better route', async (t) => {
+  if (!needs(t, 'root', 'ffi', 'ip')) return;
+  const lab = labOf(t);
+  ip('-n', lab.lns, 'addr', 'add', '198.51.100.50/24', 'dev', 'c1');
+  ip('-n', lab.lns, 'route', 'add', '10.9.0.0/16', 'via', CORE, 'metric', '20');
+  const users = `client user { chap-secret "password"; pap-password "password"; ppp { framed-ip-address 198.51.100.50/32; } }`;
+  const text = configuration({ client: 'shared-secret "test secret";', users }).replace(
+    'address 127.0.0.1',
+    `address ${LNS}`,
+  );
+  const pair = await within(lab.lns, () =>
+    Pair.start(text, { net: 'tun', tun: 'lns0', xdpCore: 'c1', shards: 1, aaa: new Networked() }),
+  );
+  t.after(() => pair.close());
+  await pair.until(() => knowsHops(pair), 15_000);
+  const lac = await echoes(lab, pair);
+  assert.equal(addressOf(lac), '198.51.100.50');
+  await new Promise((resolve) => setTimeout(resolve, 1500));
+  assert.match(lab.in(lab.core, 'ping', '-c', '2', '-i', '0.2', '198.51.100.50'), /2 received/);
+  ip('-n', lab.core, 'route', 'add', '10.8.0.0/15', 'via', INSIDE);
+  const rings = (address: string): number => {
+    const before = totals(pair).xdpCoreRx!;
+    lab.tries(lab.core, 'ping', '-c', '2', '-i', '0.2', '-W', '1', address);
+    return totals(pair).xdpCoreRx! - before;
+  };
+  assert.equal(rings('10.8.0.1'), 2, 'the network behind the client');
+  assert.equal(rings('10.9.0.1'), 0, 'the operator has another way');
+  ip('-n', lab.lns, 'route', 'del', '10.9.0.0/16', 'via', CORE, 'metric', '20');
+  for (let tries = 0; rings('10.9.0.1') === 0; tries++) {
+    assert.ok(tries < 10);
+    await new Promise((resolve) => setTimeout(resolve, 500));
+  }
 });
 
 test('bundles, numbered data, several shards and commits: what another shard owns takes its way as ever', async (t) => {

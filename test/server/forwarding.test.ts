@@ -12,6 +12,8 @@ const OTHER = 8;
 const route = (text: string, more: Partial<KernelRoute> = {}): KernelRoute => {
   const [address, length] = text.split('/');
   return {
+    table: more.kind === 'local' || more.kind === 'broadcast' ? 'local' : 'main',
+    tos: false,
     address: parseIpv4(address!)!,
     length: Number(length),
     metric: 0,
@@ -80,7 +82,13 @@ test('the longest prefix decides; what is not one plain way by the interface is 
     ['223.255.255.255', 2],
   ] as const)
     assert.equal(hopIn(ranges, address), hop, address);
-  assert.deepEqual([...gateways].sort(), ['198.51.100.2', '198.51.100.3', '198.51.100.77', '198.51.100.9']);
+  assert.deepEqual([...gateways].sort(), [
+    '198.51.100.1',
+    '198.51.100.2',
+    '198.51.100.3',
+    '198.51.100.77',
+    '198.51.100.9',
+  ]);
   assert.deepEqual(forwardingBy(CORE, [], neighbours({})).ranges, { starts: [0], hops: [null] });
 });
 
@@ -95,9 +103,12 @@ test('any routes and neighbours: ranges say of each address what a look at every
     for (const [n, gateway] of gateways.entries()) if (n > 0) known.set(gateway, { mac: mac(100 + n), sure: n > 1 });
     const routes = Array.from({ length: random.u32() % 24 }, () => {
       const length = [0, 8, 20, 22, 24, 26, 28, 30, 31, 32][random.u32() % 10]!;
+      const kind = (['unicast', 'unicast', 'unicast', 'local', 'broadcast', 'other'] as const)[random.u32() % 6]!;
       return route(`${formatIpv4(maskTo(place(), length))}/${length}`, {
         metric: random.u32() % 3,
-        kind: (['unicast', 'unicast', 'unicast', 'local', 'broadcast', 'other'] as const)[random.u32() % 6]!,
+        kind,
+        ...(kind === 'unicast' && random.u32() % 8 === 0 ? { table: 'default' } : {}),
+        tos: random.u32() % 12 === 0,
         interface: random.u32() % 3 === 0 ? OTHER : CORE,
         gateway: random.u32() % 2 === 0 ? gateways[random.u32() % 4]! : null,
       });
@@ -111,15 +122,14 @@ test('any routes and neighbours: ranges say of each address what a look at every
     for (let tried = 0; tried < 60; tried++) {
       const address = tried < 30 ? place() : (ranges.starts[random.u32() % ranges.starts.length]! - (tried & 1)) >>> 0;
       const text = formatIpv4(address);
-      let won: KernelRoute | null = null;
-      for (const one of routes)
-        if (maskTo(address, one.length) === one.address)
-          if (won === null || one.length > won.length || (one.length === won.length && one.metric < won.metric))
-            won = one;
-      let hop: Uint8Array | null = null;
+      const matching = routes.filter((one) => maskTo(address, one.length) === one.address);
+      const table = (['local', 'main', 'default'] as const).find((name) => matching.some((one) => one.table === name));
+      const inTable = matching.filter((one) => one.table === table);
+      const longest = Math.max(...inTable.map(({ length }) => length));
+      const [won, ...others] = inTable.filter(({ length }) => length === longest).sort((a, b) => a.metric - b.metric);
+      const plain = won?.kind === 'unicast' && won.interface === CORE && ![won, ...others].some(({ tos }) => tos);
       const never = address >>> 24 === 0 || address >>> 24 === 127 || address >>> 24 >= 224;
-      if (won?.kind === 'unicast' && won.interface === CORE && !never)
-        hop = known.get(won.gateway ?? text)?.mac ?? null;
+      const hop = plain && !never ? known.get(won.gateway ?? text)?.mac : null;
       assert.equal(hopIn(ranges, text), hop?.[5] ?? null, `round ${round}, ${text}`);
     }
   }
@@ -140,11 +150,35 @@ test('what is not the clients’ inside their prefixes: own addresses, and what 
     ],
     OTHER,
     [16, 25],
-    (key) => clients.has(key),
+    (key) => (clients.has(key) ? 0 : undefined),
   );
   assert.deepEqual(found, [
-    { address: '100.64.7.0', length: 24 },
     { address: '100.64.255.1', length: 32 },
+    { address: '100.64.7.0', length: 24 },
     { address: '192.0.2.200', length: 32 },
+  ]);
+});
+
+test('of one prefix the better route decides whose it is; the local table always', () => {
+  const key = (text: string): number => prefixKey(parseIpv4(text.split('/')[0]!)!, Number(text.split('/')[1]));
+  const metrics = new Map([
+    [key('10.9.0.0/16'), 1029],
+    [key('10.8.0.0/16'), 0],
+    [key('198.51.100.50/32'), 0],
+  ]);
+  const found = foreignIn(
+    [
+      route('10.9.0.0/16', { metric: 0 }),
+      route('10.8.0.0/16', { metric: 5 }),
+      route('198.51.100.50/32', { kind: 'local' }),
+      route('10.8.7.0/24', { table: 'default' }),
+    ],
+    OTHER,
+    [16, 32],
+    (prefix) => metrics.get(prefix),
+  );
+  assert.deepEqual(found, [
+    { address: '10.9.0.0', length: 16 },
+    { address: '198.51.100.50', length: 32 },
   ]);
 });
