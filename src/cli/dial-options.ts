@@ -164,6 +164,8 @@ export function lacOptions(options: DialOptions, log: (line: string) => void): L
     throw new UsageError(`--target ${options.target}: inside PPP there is IPv4 only`);
   if (options.multilink !== undefined && options.redundant !== undefined)
     throw new UsageError('--multilink and --redundant exclude each other');
+  if (options.spread === true && options.multilink === undefined && options.redundant === undefined)
+    throw new UsageError('--spread says where the sessions of --multilink or --redundant are');
   if (options.hide === true && (options.secret ?? process.env.LNS_SECRET ?? null) === null)
     throw new UsageError('--hide needs the shared secret (--secret)');
   const size = options.multilink ?? options.redundant ?? 1;

@@ -39,6 +39,8 @@ export interface Dialled {
   readonly tunnels: number;
   readonly sessions: number;
   readonly bundles: number;
+  /** Bundles that `--multilink` asked for; 0 without. */
+  readonly bundlesWanted: number;
   readonly wanted: number;
   readonly failed: number;
   readonly lost: number;
@@ -147,6 +149,7 @@ export function hintsOf(
   refused: string,
   waiting: number,
   traffic: Dialled['traffic'],
+  bundlesMissing: boolean,
   options: Pick<DialOptions, 'server' | 'port' | 'tunnels' | 'target' | 'echo' | 'receive' | 'loss'>,
 ): string[] {
   const hints: string[] = [];
@@ -161,6 +164,10 @@ export function hintsOf(
     const hint = HINTS.find(([pattern]) => pattern.test(reason))?.[1];
     if (hint !== undefined && !hints.includes(hint)) hints.push(hint);
   }
+  if (bundlesMissing)
+    hints.push(
+      'sessions are up without their bundle: the LNS refused Multilink PPP (multilink in the profile of its client)',
+    );
   if (traffic !== null && traffic.sent > 0 && traffic.received + traffic.bad === 0 && options.receive !== true)
     hints.push(
       echo === 'udp'
@@ -175,7 +182,7 @@ export function describe(result: Dialled, options: DialOptions): string {
   const { setup, storm, traffic, redundancy, impaired } = result;
   const lines = [
     `Tunnels up     ${result.tunnels} of ${options.tunnels}, by ${result.ports} UDP ports`,
-    `Sessions up    ${result.sessions} of ${result.wanted}${result.bundles > 0 ? `, in ${result.bundles} bundles` : ''}`,
+    `Sessions up    ${result.sessions} of ${result.wanted}${result.bundlesWanted > 0 ? `, in ${result.bundles} of ${result.bundlesWanted} bundles` : ''}`,
   ];
   if (setup.perSecond > 0)
     lines.push(

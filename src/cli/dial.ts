@@ -119,10 +119,13 @@ export async function dial(options: DialOptions): Promise<void> {
       status = run.status;
     }
     const histogram = [...lac.plane.traffic.histogram()];
+    const bundlesWanted = options.multilink === undefined ? 0 : Math.floor(state.wanted / options.multilink);
+    const bundlesMissing = lac.bundlesUp < bundlesWanted && state.sessionsUp === state.wanted;
     const result: Dialled = {
       tunnels: state.tunnelsUp,
       sessions: state.sessionsUp,
       bundles: lac.bundlesUp,
+      bundlesWanted,
       wanted: state.wanted,
       failed: state.failed,
       lost: lac.status.lost,
@@ -133,6 +136,7 @@ export async function dial(options: DialOptions): Promise<void> {
         lac.heard ? '' : lac.refused,
         state.wanted - state.sessionsUp - state.failed,
         traffic,
+        bundlesMissing,
         options,
       ),
       ports: lac.ports,
@@ -164,6 +168,7 @@ export async function dial(options: DialOptions): Promise<void> {
     const wrong =
       state.sessionsUp < state.wanted ||
       state.tunnelsUp < options.tunnels ||
+      bundlesMissing ||
       (options.redundant === undefined && result.lost > 0) ||
       (traffic !== null && (traffic.bad > 0 || traffic.lossPart > options.maxLoss));
     process.exitCode = status !== 0 ? status : wrong ? 1 : 0;

@@ -203,13 +203,67 @@ export function typedFault(diagnostic: Diagnostic): LineFault {
   return { column: at, message: /^(value|invalid)/.test(message) ? `error: ${message}` : message };
 }
 
-/** `set`: puts a statement where the level and its words say. null where it is done. */
+/**
+ * `set`: puts a statement where the level and its words say, or several of one container in a line (`user x uid 5 class y`).
+ * null where it is done; nothing is where one of them is wrong.
+ */
 export function setStatement(
   root: ConfigNode,
   level: Level,
   raw: RawStatement,
   options: BindOptions,
 ): LineFault | null {
+  const several = raw.list === null && raw.children === null ? apart(level, raw.words) : null;
+  if (several === null) return setOne(root, level, raw, options);
+  // First on a copy: what is wrong in one is known before any is there.
+  const probe = root.clone();
+  for (const words of several) {
+    const fault = setOne(probe, level, { ...raw, words }, options);
+    if (fault !== null) return fault;
+  }
+  for (const words of several) setOne(root, level, { ...raw, words }, options);
+  return null;
+}
+/** The statements of one container that a line has in a row, each with its path; null where there is one alone. */
+function apart(level: Level, words: readonly Word[]): (readonly Word[])[] | null {
+  const found: (readonly Word[])[] = [];
+  for (let from = 0; from < words.length; ) {
+    // The path is that of the first; each goes on to the next keyword of the container.
+    const path = found.length === 0 ? [] : words.slice(0, pathLength(level, words));
+    const rest = [...path, ...words.slice(from)];
+    const length = leafLength(level, rest);
+    if (length === null) {
+      found.push(rest);
+      break;
+    }
+    found.push(rest.slice(0, length));
+    from += length - path.length;
+  }
+  return found.length > 1 ? found : null;
+}
+/** Words of the containers before the first leaf. */
+function pathLength(level: Level, words: readonly Word[]): number {
+  for (let n = 0; n < words.length; n++) {
+    const walked = walkWords(placeOf(level), words.slice(0, n + 1));
+    if (!isFault(walked) && walked.leaf !== null) return n;
+  }
+  return words.length;
+}
+/** Words up to the end of the first leaf's value, where another statement of the same container follows; else null. */
+function leafLength(level: Level, words: readonly Word[]): number | null {
+  const path = pathLength(level, words);
+  const walked = walkWords(placeOf(level), words.slice(0, path + 1));
+  if (path >= words.length || isFault(walked) || walked.leaf === null) return null;
+  const { leaf, place } = walked;
+  if (place.statement.layout === 'inline' || leaf.kind === 'values' || leaf.positional === true) return null;
+  const length = path + (leaf.kind === 'flag' ? 1 : 2);
+  const next = words[length];
+  if (next === undefined || next.quoted) return null;
+  const statement =
+    findStatement(place.statement, next.text, false, place.wildcards) ?? keywordsLike(place, next.text)[0];
+  return statement === undefined || statement === OTHER_STATEMENT ? null : length;
+}
+function setOne(root: ConfigNode, level: Level, raw: RawStatement, options: BindOptions): LineFault | null {
   const walked = walkWords(placeOf(level), raw.words, options.typed);
   if (isFault(walked)) return walked;
   if (walked.list !== null && raw.list === null) return { column: null, message: 'missing argument.' };
@@ -396,7 +450,8 @@ export function setInactive(
 export function annotate(root: ConfigNode, level: Level, words: readonly Word[], text: string): LineFault | null {
   const target = targetOf(root, level, words);
   if ('message' in target) return target;
-  target.node.comment = text === '' ? null : text.replace(/^\/\*\s*|\s*\*\/$/g, '');
+  const comment = text.replace(/^\/\*\s*|\s*\*\/$/g, '').replaceAll('*/', '* /');
+  target.node.comment = text === '' ? null : comment;
   return null;
 }
 

@@ -10,7 +10,8 @@ export type ValueType =
   /** A regular expression. */
   | { readonly type: 'regex'; readonly max: number }
   | { readonly type: 'secret'; readonly max: number }
-  | { readonly type: 'ipv4' }
+  /** `unicast`: a host's: neither of this network, nor multicast, nor reserved. */
+  | { readonly type: 'ipv4'; readonly unicast?: boolean }
   | { readonly type: 'address' }
   | { readonly type: 'prefix4' }
   | { readonly type: 'prefix6' }

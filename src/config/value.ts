@@ -14,8 +14,8 @@ export function checkValue(type: ValueType, value: string): string | null {
       return null;
     }
     case 'text':
-      if (value.length === 0 || value.length > type.max)
-        return type.message ?? `Must be a string of ${type.max} characters or less`;
+      if (value.length > type.max) return `Must be a string of ${type.max} characters or less`;
+      if (value.length === 0) return type.message ?? `Must be a string of ${type.max} characters or less`;
       return type.pattern === undefined || type.pattern.test(value)
         ? null
         : (type.message ?? `invalid value '${value}'`);
@@ -48,8 +48,14 @@ export function checkValue(type: ValueType, value: string): string | null {
         ? null
         : `invalid value '${value}': an IPv6 prefix is expected`;
     }
-    case 'ipv4':
-      return parseIpv4(value) === null ? `invalid value '${value}': an IPv4 address is expected` : null;
+    case 'ipv4': {
+      const address = parseIpv4(value);
+      if (address === null) return `invalid value '${value}': an IPv4 address is expected`;
+      const first = address >>> 24;
+      return type.unicast === true && (first === 0 || first >= 224)
+        ? `invalid value '${value}': an address of a host is expected`
+        : null;
+    }
     case 'address':
       return parseIpv4(value) === null && parseIpv6(value) === null
         ? `invalid value '${value}': an address is expected`

@@ -95,7 +95,7 @@ test('what a newcomer gets wrong is said with what may be amiss, in words and in
 });
 
 test('traffic that nobody echoes is said to be that', () => {
-  const none = hintsOf(new Map(), true, '', 0, { sent: 5, received: 0, bad: 0 } as never, {
+  const none = hintsOf(new Map(), true, '', 0, { sent: 5, received: 0, bad: 0 } as never, false, {
     server: '127.0.0.1',
     port: 1701,
     tunnels: 1,
@@ -104,6 +104,16 @@ test('traffic that nobody echoes is said to be that', () => {
     loss: 0,
   });
   assert.match(none[0]!, /^nothing came back: there is no UDP echo \(port 7\) at 192\.0\.2\.7/);
+});
+
+test('bundles that did not come up are missed, and --spread without a group is refused', async () => {
+  const refused = await dial(['--sessions', '2', '--multilink', '2']);
+  assert.match(refused.stdout, /Sessions up {4}2 of 2, in 0 of 1 bundles\n/);
+  assert.match(refused.stdout, /perhaps {6}sessions are up without their bundle: the LNS refused Multilink PPP/);
+  assert.equal(refused.status, 1);
+  const alone = await dial(['--sessions', '2', '--spread']);
+  assert.match(alone.stderr, /^lns: --spread says where the sessions of --multilink or --redundant are\n$/);
+  assert.equal(alone.status, 2);
 });
 
 test('a report that cannot be written is refused before anything is dialled', async () => {

@@ -129,6 +129,29 @@ test('rename, copy, insert, deactivate, activate, annotate', async () => {
     /syntax error|statement not found|order/,
   );
 });
+test('several statements of one container may stand in a line; where one is wrong, none is set', async () => {
+  const shell = (await Bench.open()).session();
+  await shell.run('set system login user op uid 2002 class operator');
+  assert.match(
+    await shell.run('show system login user op | display set'),
+    /uid 2002\n.*class operator|class operator\n.*uid 2002/,
+  );
+  await shell.run('set interfaces sp-1/2/0 unit 30 dial-options l2tp-interface-id foo shared');
+  assert.match(await shell.run('show interfaces sp-1/2/0 unit 30'), /l2tp-interface-id foo;\n {4}shared;/);
+  await shell.run(`set ${GROUP} hello-interval 9 tunnel-timeout 19 hide-avps`);
+  const group = await shell.run(`show ${GROUP}`);
+  for (const line of ['hello-interval 9;', 'tunnel-timeout 19;', 'hide-avps;']) assert.ok(group.includes(line), line);
+  await shell.run('set access radius-server 192.0.2.7 secret s timeout 5 retry 2');
+  assert.match(await shell.run('show access radius-server 192.0.2.7'), /timeout 5;/);
+  const before = await shell.run('show');
+  assert.match(await shell.fails(`set ${GROUP} hello-interval 10 tunnel-timeout 70000`), /not within range/);
+  await shell.fails(`set ${GROUP} hello-interval 10 frob`);
+  await shell.fails(`set ${GROUP} hello-interval 10 11`);
+  assert.equal(await shell.run('show'), before);
+  // A value that is like a keyword is a value.
+  await shell.run('set system login user op full-name class');
+  assert.match(await shell.run('show system login user op'), /full-name "?class"?;/);
+});
 test('the second part of rename, copy and insert begins beside the entry, wherever the operator is', async () => {
   const shell = (await Bench.open()).session();
   await shell.run('copy services l2tp tunnel-group harbour to tunnel-group spare');

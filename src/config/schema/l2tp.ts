@@ -129,7 +129,7 @@ const tunnelGroup = list(
       'local-gateway',
       'Address on which tunnels are accepted',
       [
-        leaf('address', { type: 'ipv4' }, 'IPv4 address of the gateway', {
+        leaf('address', { type: 'ipv4', unicast: true }, 'IPv4 address of the gateway', {
           mandatory: true,
           effect: 'ends-sessions',
           checks: ["tunnel group 'NAME' has the same local gateway address"],
