@@ -1,14 +1,12 @@
 // Reads a capture of L2TP datagrams and prints the IP packets in them, one a line, through the packet path as a library.
 // No root, no socket:  node examples/embed.ts CAPTURE.pcap
 //
-// Installed as a package, the imports are 'wasm-lns/engine' and the pool's file is
-// fileURLToPath(import.meta.resolve('wasm-lns/worker')).
+// In an application: npm install wasm-lns piscina, and this file beside its own (Node runs no TypeScript in node_modules).
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Piscina } from 'piscina';
+import { CaptureReader, Network } from 'wasm-lns/decode';
 import { type BatchTask, Engine, packBatch, unpackBatch } from 'wasm-lns/engine';
-import { Network } from '../src/decode/network.ts';
-import { CaptureReader } from '../src/decode/pcap.ts';
 
 const file = process.argv[2];
 if (file === undefined) {

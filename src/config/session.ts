@@ -30,7 +30,7 @@ import { newSecret9 } from './secret9.ts';
 import type { CommitOutcome, Completion, ConfigReply, EditMode, SessionOptions } from './session-types.ts';
 import { comparison, displayText } from './show.ts';
 import type { CommitRequest, ConfigurationStore } from './store.ts';
-import { type ConfigNode, newRoot, nodeWords } from './tree.ts';
+import { type ConfigNode, newRoot, nodeWords, OTHER_STATEMENT } from './tree.ts';
 
 export type { Completion, ConfigReply, EditMode, SessionOptions } from './session-types.ts';
 
@@ -411,6 +411,11 @@ export class ConfigurationSession {
     if (isFault(walked)) return faulty(walked);
     const compare = names.find((one) => one.name === 'compare')?.pipe;
     const level = [...this.#level, ...walked.steps];
+    // Words of another part of a router, or mistyped: they are in the configuration, or make no sense.
+    if (walked.place.statement === OTHER_STATEMENT && nodesTo(this.candidate, level) === null) {
+      const at = command.length - (walked.steps.at(-1)?.length ?? 1);
+      return wrong('syntax error.', (command[at]?.column ?? 1) - 1);
+    }
     const finish = (text: string): ConfigReply | Promise<ConfigReply> =>
       this.#filter(
         text,

@@ -129,6 +129,14 @@ test('rename, copy, insert, deactivate, activate, annotate', async () => {
     /syntax error|statement not found|order/,
   );
 });
+test('show of what the configuration neither has nor could have is a mistake; of another part of a router it is shown', async () => {
+  const shell = (await Bench.open()).session();
+  assert.match(await shell.fails('show services bogus'), /^syntax error\.$/m);
+  assert.match(await shell.fails('show servces l2tp'), /^syntax error\.$/m);
+  await shell.run('set snmp community x');
+  assert.equal(await shell.run('show snmp community x'), '');
+  assert.match(await shell.run('show'), /snmp \{\n {4}community x;/);
+});
 test('several statements of one container may stand in a line; where one is wrong, none is set', async () => {
   const shell = (await Bench.open()).session();
   await shell.run('set system login user op uid 2002 class operator');
