@@ -12,6 +12,7 @@ export const COMMANDS: Readonly<Record<string, string>> = {
   load: 'Load configuration from file',
   quit: 'Quit from this level',
   rename: 'Rename a statement',
+  replace: 'Replace character string in configuration',
   rollback: 'Roll back to previous committed configuration',
   save: 'Save configuration to file',
   set: 'Set a parameter',

@@ -76,6 +76,19 @@ class Completer {
         return rest.length > 0
           ? [ENTER]
           : [ENTER, ...words({ 'configuration-mode': 'Exit from configuration mode' }, partial)];
+      case 'replace': {
+        const steps = [{ pattern: 'Pattern to replace' }, null, { with: 'What to put in its place' }, null] as const;
+        const step = steps[rest.length];
+        if (step === undefined)
+          return rest.length === 4
+            ? [ENTER, ...words({ upto: 'Number of replacements' }, partial)]
+            : rest.length === 5
+              ? [{ word: '<number>', description: 'Number of replacements', kind: 'value' }]
+              : [ENTER];
+        return step === null
+          ? [{ word: rest.length === 1 ? '<pattern>' : '<text>', description: 'Words', kind: 'value' }]
+          : words(step as Readonly<Record<string, string>>, partial);
+      }
       case 'wildcard':
         if (rest.length === 0) return words({ delete: 'Delete by a regular expression' }, partial);
         return this.#path(rest.slice(1), partial, level, 'existing');

@@ -1,7 +1,7 @@
 import { Binder, type BindOptions, locate } from './bind.ts';
-import { isLeaf } from './format.ts';
+import { isLeaf, isSecret } from './format.ts';
 import { lexLine, type RawStatement, type Token, type Word } from './parse.ts';
-import type { Statement } from './statement.ts';
+import type { Statement, ValueType } from './statement.ts';
 import {
   ConfigNode,
   childrenByKeyword,
@@ -12,6 +12,7 @@ import {
   ROOT_STATEMENT,
 } from './tree.ts';
 import type { Diagnostic } from './types.ts';
+import { checkValue } from './value.ts';
 
 /** A line that cannot be done: what is wrong, and under which character the mark stands. */
 export interface LineFault {
@@ -430,6 +431,52 @@ export function insertEntry(
   const at = rest.indexOf(anchor.node) + (where === 'after' ? 1 : 0);
   rest.splice(at, 0, node);
   parent.children = rest;
+  return null;
+}
+
+/**
+ * `replace pattern`: puts `text` for what matches in names and values at and below a level; secrets and comments stay. In it
+ * `\\1` is the first group. Nothing is changed where a name or value would not fit.
+ * @param pattern with the flag g  @param most matches at most; null: all
+ */
+export function replacePattern(
+  root: ConfigNode,
+  level: Level,
+  pattern: RegExp,
+  text: string,
+  most: number | null,
+): LineFault | null {
+  const path = nodesTo(root, level);
+  if (path === null) return { column: null, message: 'error: statement not found' };
+  const place = path.at(-1) ?? root;
+  let left = most ?? Number.POSITIVE_INFINITY;
+  let wrong: string | null = null;
+  const swap = (value: string, type: ValueType | undefined): string => {
+    const swapped = value.replace(pattern, (match, ...groups) =>
+      match !== '' && left-- > 0 ? text.replace(/\\(\d)/g, (_, n) => String(groups[Number(n) - 1] ?? '')) : match,
+    );
+    if (swapped !== value && type !== undefined) wrong ??= checkValue(type, swapped);
+    return swapped;
+  };
+  const renewed = (node: ConfigNode): ConfigNode => {
+    const { statement, key } = node;
+    const copy = node.clone(key === null ? null : swap(key, statement.key));
+    if (!isSecret(node)) copy.values = node.values.map((value) => swap(value, statement.value));
+    refill(copy, node.children.map(renewed));
+    return copy;
+  };
+  const refill = (node: ConfigNode, children: readonly ConfigNode[]): void => {
+    node.filter(() => false);
+    for (const child of children) {
+      if (node.find(child.statement, child.key) !== null) wrong ??= `target '${child.key}' already exists`;
+      node.add(child);
+    }
+  };
+  const children = place.children.map(renewed);
+  const probe = new ConfigNode(place.statement, place.key);
+  refill(probe, children);
+  if (wrong !== null) return { column: null, message: `error: ${wrong}` };
+  refill(place, children);
   return null;
 }
 

@@ -15,6 +15,7 @@ import {
   nodesTo,
   placeOf,
   prune,
+  replacePattern,
   setInactive,
   setStatement,
   typedStatement,
@@ -200,6 +201,8 @@ export class ConfigurationSession {
         return this.#copy(rest, command === 'rename');
       case 'insert':
         return this.#insert(rest);
+      case 'replace':
+        return this.#replace(rest);
       case 'activate':
       case 'deactivate': {
         if (rest.length === 0) return wrong('missing argument.');
@@ -301,6 +304,25 @@ export class ConfigurationSession {
     const where = tokens[at]!.text as 'before' | 'after';
     return this.#change(() =>
       insertEntry(this.candidate, this.#level, tokens.slice(0, at), where, tokens.slice(at + 1)),
+    );
+  }
+  /** `replace pattern REGEX with TEXT [upto N]`, in the names and values at and below the level. */
+  #replace(tokens: readonly Token[]): ConfigReply {
+    const [verb, pattern, between, text, upto, most, ...more] = tokens;
+    if (verb === undefined || !'pattern'.startsWith(verb.text)) return wrong('syntax error.', (verb?.column ?? 1) - 1);
+    if (pattern === undefined || between === undefined || text === undefined) return wrong('missing argument.');
+    if (!'with'.startsWith(between.text)) return wrong('syntax error.', between.column - 1);
+    if (upto !== undefined && !('upto'.startsWith(upto.text) && /^[1-9]\d{0,8}$/.test(most?.text ?? '')))
+      return wrong('syntax error.', upto.column - 1);
+    if (more.length > 0) return wrong('syntax error.', more[0]!.column - 1);
+    let matcher: RegExp;
+    try {
+      matcher = new RegExp(pattern.text, 'g');
+    } catch {
+      return wrong(`error: regular expression '${pattern.text}' cannot be read`);
+    }
+    return this.#change(() =>
+      replacePattern(this.candidate, this.#level, matcher, text.text, most === undefined ? null : Number(most.text)),
     );
   }
   #wildcard(tokens: readonly Token[]): ConfigReply {

@@ -129,6 +129,34 @@ test('rename, copy, insert, deactivate, activate, annotate', async () => {
     /syntax error|statement not found|order/,
   );
 });
+test('replace pattern changes names and values at and below the level, all or nothing', async () => {
+  const shell = (await Bench.open()).session();
+  await shell.run('replace pattern harbour_(users|lacs) with port_\\1');
+  const text = await shell.run('show');
+  for (const part of ['profile port_users {', 'ppp-access-profile port_users;', 'l2tp-access-profile port_lacs;'])
+    assert.ok(text.includes(part), `${part}\n${text}`);
+  assert.ok(text.includes('tunnel-group harbour {') && !text.includes('harbour_'));
+  await shell.run('edit interfaces');
+  await shell.run('replace pattern sp-1/2/0 with sp-1/3/0');
+  assert.match(await shell.run('show'), /^sp-1\/3\/0 \{/);
+  assert.match(await shell.run('top show services'), /service-interface sp-1\/2\/0;/);
+  await shell.run('top');
+  await shell.run(`set ${GROUP} hello-interval 55`);
+  await shell.run('replace pattern 5 with 6 upto 1');
+  const before = await shell.run('show');
+  assert.match(await shell.fails('replace pattern 192.0.2.1 with elsewhere'), /an IPv4 address is expected/);
+  await shell.run('set services l2tp tunnel-group pier hide-avps');
+  assert.match(await shell.fails('replace pattern pier with harbour'), /target 'harbour' already exists/);
+  await shell.run('delete services l2tp tunnel-group pier');
+  assert.equal(await shell.run('show'), before);
+  assert.match(await shell.fails('replace pattern ( with x'), /cannot be read/);
+  assert.match(await shell.fails('replace pattern x'), /missing argument/);
+  // Secrets stay what they are.
+  const secret = await shell.run('show access profile port_users client mara chap-secret');
+  await shell.run('replace pattern [a-z] with q upto 100000').catch(() => undefined);
+  assert.equal(await shell.run('rollback 0'), 'load complete\n');
+  assert.match(secret, /\$9\$/);
+});
 test('show of what the configuration neither has nor could have is a mistake; of another part of a router it is shown', async () => {
   const shell = (await Bench.open()).session();
   assert.match(await shell.fails('show services bogus'), /^syntax error\.$/m);
