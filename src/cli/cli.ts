@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { CliClient, defaultSocketPath } from '../server/socket.ts';
 import { defaultHistoryFile, History } from './history.ts';
+import { fileReason } from './input.ts';
 import { Shell, type Sink } from './shell.ts';
 import { Terminal } from './terminal.ts';
 
@@ -120,9 +121,13 @@ export async function cli(options: { socket?: string }): Promise<void> {
   const client = await CliClient.open(options.socket ?? defaultSocketPath());
   // Files of `load` and `save` are the operator's, with his rights.
   client.onFile = ({ do: what, path, text }) => {
-    if (what === 'read') return readFileSync(path, 'utf8');
-    writeFileSync(path, text ?? '', { mode: 0o600 });
-    return '';
+    try {
+      if (what === 'read') return readFileSync(path, 'utf8');
+      writeFileSync(path, text ?? '', { mode: 0o600 });
+      return '';
+    } catch (error) {
+      throw new Error(fileReason(error));
+    }
   };
   try {
     if (process.stdin.isTTY && process.stdout.isTTY) await interactive(client);

@@ -27,7 +27,9 @@ export async function decodeFile(path: string, options: DecodeCommandOptions): P
   const file = readInput(path);
   const reader = new CaptureReader(file);
   const decoder = new Decoder(decodeOptions(options));
-  const lines = options.json === true ? jsonLines(basename(path), file, reader, decoder) : textLines(reader, decoder);
+  const seen = { frames: 0 };
+  const lines =
+    options.json === true ? jsonLines(basename(path), file, reader, decoder, seen) : textLines(reader, decoder, seen);
   try {
     await pipeline(Readable.from(lines), process.stdout, { end: false });
   } catch (error) {
@@ -36,7 +38,10 @@ export async function decodeFile(path: string, options: DecodeCommandOptions): P
     return;
   }
   if (decoder.incomplete > 0) console.error(`lns: ${decoder.incomplete} datagrams lack some of their IP fragments`);
-  if (reader.problem === null) return;
+  if (reader.problem === null) {
+    if (seen.frames === 0) console.error(`lns: ${path}: no L2TP is in it (--port: on another UDP port than 1701)`);
+    return;
+  }
   console.error(`lns: ${path}: ${reader.problem}`);
   process.exitCode = 1;
 }
@@ -55,23 +60,30 @@ function decodeOptions({
   };
 }
 
-function* textLines(reader: CaptureReader, decoder: Decoder): Generator<string> {
+function* textLines(reader: CaptureReader, decoder: Decoder, seen: { frames: number }): Generator<string> {
   let startNs: bigint | null = null;
   for (const captured of reader) {
     startNs ??= captured.timeNs;
     const frame = decoder.take(captured);
-    if (frame !== null) yield `${formatFrame(frame, startNs)}\n`;
+    if (frame === null) continue;
+    seen.frames++;
+    yield `${formatFrame(frame, startNs)}\n`;
   }
 }
 
 /** One document, one line a frame. */
-function* jsonLines(name: string, file: Uint8Array, reader: CaptureReader, decoder: Decoder): Generator<string> {
+function* jsonLines(
+  name: string,
+  file: Uint8Array,
+  reader: CaptureReader,
+  decoder: Decoder,
+  seen: { frames: number },
+): Generator<string> {
   const sha256 = createHash('sha256').update(file).digest('hex');
   yield `{\n "capture": ${safeJson(name)},\n "sha256": "${sha256}",\n "frames": [`;
-  let frames = 0;
   for (const captured of reader) {
     const frame = decoder.take(captured);
-    if (frame !== null) yield `${frames++ === 0 ? '\n  ' : ',\n  '}${formatJson(frame)}`;
+    if (frame !== null) yield `${seen.frames++ === 0 ? '\n  ' : ',\n  '}${formatJson(frame)}`;
   }
-  yield `\n ],\n "frames_l2tp_or_ppp": ${frames},\n "problem": ${safeJson(reader.problem)}\n}\n`;
+  yield `\n ],\n "frames_l2tp_or_ppp": ${seen.frames},\n "problem": ${safeJson(reader.problem)}\n}\n`;
 }

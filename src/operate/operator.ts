@@ -47,10 +47,14 @@ const HELP_COMMANDS: readonly Command[] = [
     positional: { name: 'word', help: 'Word to look for', value: { placeholder: '<word>' } },
     run: (args, { target, user }) => {
       const word = args.get('word')!.toLowerCase();
+      const found = tableFor(target, user.class).commands.filter((one) =>
+        `${one.words} ${one.help}`.toLowerCase().includes(word),
+      );
       return {
-        output: tableFor(target, user.class)
-          .commands.filter((one) => `${one.words} ${one.help}`.toLowerCase().includes(word))
-          .map((one) => `${one.words}\n    ${one.help}\n`),
+        output:
+          found.length === 0
+            ? [`no command has '${word}' in its name or help\n`]
+            : found.map((one) => `${one.words}\n    ${one.help}\n`),
       };
     },
   },
