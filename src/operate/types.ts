@@ -36,6 +36,10 @@ export interface ConfigurationAccess {
   show(path: string, pipes: string): Promise<ConfigReply>;
   /** What may follow in `show configuration PATH`. */
   complete(path: string): readonly Completion[];
+  /** A former configuration, 0 the one in force, in curly format; null where there is none. */
+  rollback(number: number): Promise<string | null>;
+  /** What the second has that the first has not, as `| compare` prints it; null where one of them is not there. */
+  compareRollbacks(first: number, second: number): Promise<string | null>;
   /** The last commits, the newest first. */
   readonly commits: readonly CommitRecord[];
 }

@@ -274,3 +274,34 @@ test('no line and no order of lines gets an exception out of a conversation', as
     { numRuns: 60 },
   );
 });
+
+test('show system rollback: a former configuration, and what two of them differ in', async (t) => {
+  const { enter } = await shop(t);
+  const kim = enter();
+  await kim.run('configure');
+  await kim.edit('set services l2tp tunnel-group test hello-interval 33');
+  assert.match((await kim.edit('commit and-quit')).text, /commit complete/);
+  assert.match((await kim.run('show system rollback 0')).text, /hello-interval 33;/);
+  const before = (await kim.run('show system rollback 1')).text;
+  assert.ok(before.includes('tunnel-group test {') && !before.includes('hello-interval 33'));
+  assert.match(
+    (await kim.run('show system rollback compare 1 0')).text,
+    /^\[edit services l2tp tunnel-group test\]\n\+ +hello-interval 33;\n/,
+  );
+  assert.match(
+    (await kim.run('show system rollback compare 0 1')).text,
+    /^\[edit services l2tp tunnel-group test\]\n- +hello-interval 33;\n/,
+  );
+  for (const [line, message] of [
+    ['show system rollback 9', 'rollback 9: no such configuration'],
+    ['show system rollback 50', 'value 50 is not within range (0..49)'],
+    ['show system rollback x', "invalid value 'x': a number is expected"],
+    ['show system rollback compare 1', 'two numbers are expected'],
+    ['show system rollback compare 1 9', 'one of them is not there'],
+  ] as const) {
+    const { end } = await kim.run(line);
+    assert.deepEqual(end, { end: 'error', message }, line);
+  }
+  const { end } = await enter('pat', 'operate').run('show system rollback 0');
+  assert.notEqual(end.end, 'done');
+});

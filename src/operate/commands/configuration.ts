@@ -3,6 +3,12 @@ import { isoTime } from '../format.ts';
 import type { Command } from '../grammar.ts';
 import { CommandError } from './error.ts';
 
+function rollbackNumber(text: string): number {
+  if (!/^\d{1,5}$/.test(text)) throw new CommandError(`invalid value '${text}': a number is expected`);
+  if (Number(text) > 49) throw new CommandError(`value ${text} is not within range (0..49)`);
+  return Number(text);
+}
+
 /** The configuration, seen from operational mode. */
 export const CONFIGURATION_COMMANDS: readonly Command[] = [
   {
@@ -39,6 +45,42 @@ export const CONFIGURATION_COMMANDS: readonly Command[] = [
       const { ok, text } = await target.configuration!.show(args.get('path') ?? '', display + pipes);
       if (!ok) throw new CommandError(text.trimEnd().replace(/^error: /, ''));
       return { output: [text], rendered: true };
+    },
+  },
+  {
+    words: 'show system rollback compare',
+    help: 'Compare two former configurations',
+    privilege: 'configure',
+    needs: 'configuration',
+    positional: {
+      name: 'numbers',
+      help: 'Numbers of two configurations (0..49)',
+      rest: true,
+      value: { placeholder: '<number> <number>' },
+    },
+    run: async (args, { target }) => {
+      const numbers = args.get('numbers')!.trim().split(/\s+/).map(rollbackNumber);
+      if (numbers.length !== 2) throw new CommandError('two numbers are expected');
+      const text = await target.configuration!.compareRollbacks(numbers[0]!, numbers[1]!);
+      if (text === null) throw new CommandError('one of them is not there');
+      return { output: [text] };
+    },
+  },
+  {
+    words: 'show system rollback',
+    help: 'Show a former configuration',
+    privilege: 'configure',
+    needs: 'configuration',
+    positional: {
+      name: 'number',
+      help: 'Number of the configuration (0..49)',
+      value: { placeholder: '<number>' },
+    },
+    run: async (args, { target }) => {
+      const number = rollbackNumber(args.get('number')!);
+      const text = await target.configuration!.rollback(number);
+      if (text === null) throw new CommandError(`rollback ${number}: no such configuration`);
+      return { output: [text] };
     },
   },
   {
