@@ -1,23 +1,14 @@
 import { Fib } from '../dataplane/fib.ts';
 import { FIB_RANGES_MAX } from '../generated/layout.ts';
 import type { Ffi } from '../io/ffi.ts';
-import {
-  type KernelRoute,
-  type Link,
-  type Neighbour,
-  Netlink,
-  NetlinkEvents,
-  type Prefix,
-  type RefusedRoute,
-} from '../io/netlink.ts';
+import { type KernelRoute, type Link, type Neighbour, Netlink, NetlinkEvents } from '../io/netlink.ts';
 import type { Tun } from '../io/tun.ts';
 import { Xdp } from '../io/xdp.ts';
-import { type PrefixOwner, XdpClients } from '../io/xdp-clients.ts';
-import { formatIpv4, parseIpv4 } from '../wire/address.ts';
-import { type Forwarding, foreignIn, forwardingBy, prefixKey } from './forwarding.ts';
+import { XdpClients } from '../io/xdp-clients.ts';
+import { ClientPrefixes } from './client-prefixes.ts';
+import { type Forwarding, forwardingBy } from './forwarding.ts';
 import type { Log } from './log.ts';
 import type { Plane, XdpSetup } from './plane.ts';
-import { FRAMED_METRIC } from './routes.ts';
 import { xdpDevice, xdpInUse } from './xdp-device.ts';
 
 /** How often it is asked whether anything has happened; neighbours and the interface are looked at less often. */
@@ -51,27 +42,18 @@ export interface XdpCoreOptions {
 export class XdpCore {
   readonly #options: XdpCoreOptions;
   readonly #clients = new XdpClients();
+  readonly #prefixes = new ClientPrefixes(this.#clients);
   #xdp: Xdp | null = null;
   #fib: Fib | null = null;
   #netlink: Netlink | null = null;
   #events: NetlinkEvents | null = null;
   #tun: Tun | null = null;
-  /** What the clients are reached by: the routes to the TUN device, with their metrics. */
-  readonly #prefixes = new Map<number, Prefix>();
-  /** How many of each length. */
-  readonly #lengths = new Map<number, number>();
-  /** What the program has been told. */
-  readonly #told = new Map<number, { readonly prefix: Prefix; readonly whose: PrefixOwner }>();
   /** Routes but those to single clients and the networks behind them. */
   #routes: readonly KernelRoute[] = [];
-  /** The prefixes of those that beat clients' own. */
-  #others: ReadonlySet<number> = new Set();
   #gateways: ReadonlySet<string> = new Set();
   /** Where in their list the next question begins. */
   #turn = 0;
   #hurried = 0;
-  /** Does the kernel forward, and by the destination alone, what comes from the core? Nothing of it is taken up otherwise. */
-  #down = false;
   /** Why the kernel forwards everything, as far as routes and rules go. */
   #obstacle: string | null = null;
   /** MTU and Ethernet address that frames are sent with; null: none may be sent until the shards have passed `#since`. */
@@ -138,63 +120,9 @@ export class XdpCore {
     this.#deadline = now;
   }
 
-  /** The TUN device as the routes to clients see it. */
+  /** The TUN device as those see it who make routes to clients. */
   sink(tun: Tun): Pick<Tun, 'addRoutes' | 'deleteRoutes'> {
-    return {
-      addRoutes: (prefixes) => {
-        const refused = tun.addRoutes(prefixes);
-        this.#added(prefixes, refused);
-        return refused;
-      },
-      deleteRoutes: (prefixes) => {
-        for (const prefix of prefixes) this.#remove(prefix);
-        return tun.deleteRoutes(prefixes);
-      },
-    };
-  }
-  #added(prefixes: readonly Prefix[], refused: readonly RefusedRoute[]): void {
-    if (this.#options.interface === null) return;
-    const without = new Set(refused.map(({ prefix }) => prefix));
-    for (const prefix of prefixes) {
-      const key = keyOf(prefix);
-      if (without.has(prefix) || this.#prefixes.has(key)) continue;
-      this.#prefixes.set(key, prefix);
-      this.#lengths.set(prefix.length, (this.#lengths.get(prefix.length) ?? 0) + 1);
-      const known = this.#told.has(key) || this.#others.has(key);
-      if (this.#down && !known) this.#say(prefix, 'clients');
-      // What is not the clients' in it is found out with the next table.
-      if (prefix.length < 32 || known) this.#stale = true;
-    }
-  }
-  #remove(prefix: Prefix): void {
-    const key = keyOf(prefix);
-    if (!this.#prefixes.delete(key)) return;
-    const left = this.#lengths.get(prefix.length)! - 1;
-    if (left === 0) this.#lengths.delete(prefix.length);
-    else this.#lengths.set(prefix.length, left);
-    if (this.#told.get(key)?.whose === 'clients') this.#say(prefix, null);
-    // It may have taken the place of another.
-    if (prefix.length < 32 || this.#others.has(key)) this.#stale = true;
-  }
-  /** @param whose null: nothing is said of it any more */
-  #say(prefix: Prefix, whose: PrefixOwner | null): void {
-    if (this.#xdp === null) return;
-    const key = keyOf(prefix);
-    try {
-      if (whose === null) this.#clients.unset(prefix);
-      else this.#clients.set(prefix, whose);
-    } catch {
-      // No room: what is for it takes the kernel's way.
-      whose = null;
-    }
-    if (whose === null) this.#told.delete(key);
-    else this.#told.set(key, { prefix, whose });
-  }
-  /** A route to a client or a network behind one: those are in the tables of sessions. */
-  #isOneClients({ interface: device, kind, address, length, metric }: KernelRoute): boolean {
-    if (device !== this.#tun!.index || kind !== 'unicast') return false;
-    const own = this.#prefixes.get(prefixKey(address, length));
-    return own !== undefined && (own.metric ?? 0) === metric && (length === 32 || metric >= FRAMED_METRIC);
+    return this.#options.interface === null ? tun : this.#prefixes.sink(tun);
   }
 
   deadline(): number {
@@ -203,8 +131,8 @@ export class XdpCore {
   handleTimeout(now: number): void {
     if (now < this.#deadline) return;
     this.#deadline = now + ASK_MS;
-    const isOwn = (address: number, length: number): boolean => this.#prefixes.has(prefixKey(address, length));
-    if (this.#events!.happened(this.#tun!.index, isOwn)) this.#stale = true;
+    const isOwn = (address: number, length: number): boolean => this.#prefixes.has(address, length);
+    if (this.#events!.happened(this.#tun!.index, isOwn) || this.#prefixes.stale) this.#stale = true;
     if (now < this.#notBefore || !(this.#stale || now >= this.#lookAt)) return;
     const from = performance.now();
     try {
@@ -213,9 +141,9 @@ export class XdpCore {
     } catch {
       // A dump that was cut short: the next look finds it. Where none does, the kernel forwards.
       this.#stale = true;
-      if (++this.#failures === FAILURES_MAX) {
+      if (++this.#failures >= FAILURES_MAX) {
         this.#fib!.set(NOTHING.ranges);
-        this.#takeUp(false);
+        this.#prefixes.takeUp(false, [], this.#tun!.index);
         this.#state = { reason: 'netlink', hops: 0, neighbours: 0 };
         this.#tell(now);
       }
@@ -249,8 +177,11 @@ export class XdpCore {
     rpFilter: number,
     neighbours: ReadonlyMap<string, Neighbour>,
   ): void {
+    const tun = this.#tun!.index;
     if (again) {
-      const found = this.#netlink!.routes(FIB_RANGES_MAX, (route) => !this.#isOneClients(route));
+      const isOneClients = (route: KernelRoute): boolean =>
+        route.interface === tun && this.#prefixes.isOneClients(route);
+      const found = this.#netlink!.routes(FIB_RANGES_MAX, (route) => !isOneClients(route));
       this.#obstacle = found === null ? 'routes' : this.#netlink!.ordinaryRules() ? null : 'rules';
       this.#routes = found ?? [];
     }
@@ -267,10 +198,10 @@ export class XdpCore {
     }
     this.#gateways = gateways;
     // Where a shard may still read the older table, or send with the older address, once more.
-    this.#stale = !this.#fib!.set(ready ? ranges : NOTHING.ranges) || !ready;
+    this.#stale = !this.#fib!.set(ready ? ranges : NOTHING.ranges) || (link !== null && !ready);
     const filters = rpFilter === 0 || (rpFilter === 2 && this.#routes.some(isDefault));
     const down = this.#obstacle === null && link !== null && link.forwarding && filters && this.#xdp!.fits(link.mtu);
-    this.#takeUp(down);
+    this.#prefixes.takeUp(down, this.#routes, tun);
     const hops = ranges.hops.filter((hop) => hop !== null).length;
     this.#state = { reason: reason ?? (filters ? null : 'rp_filter'), hops, neighbours: neighbours.size };
   }
@@ -294,27 +225,6 @@ export class XdpCore {
     this.#clients.setLink(link.mtu, link.mac);
     this.#link = link;
     return true;
-  }
-  /** Brings what the program takes off the interface up to date. */
-  #takeUp(down: boolean): void {
-    this.#down = down;
-    const wanted = new Map<number, { prefix: Prefix; whose: PrefixOwner }>();
-    this.#others = new Set();
-    if (down) {
-      for (const [key, prefix] of this.#prefixes) wanted.set(key, { prefix, whose: 'clients' });
-      const metricOf = (key: number): number | undefined => {
-        const prefix = this.#prefixes.get(key);
-        return prefix === undefined ? undefined : (prefix.metric ?? 0);
-      };
-      const foreign = foreignIn(this.#routes, this.#tun!.index, this.#lengths.keys(), metricOf);
-      for (const prefix of foreign) wanted.set(keyOf(prefix), { prefix, whose: 'foreign' });
-      for (const { kind, address, length } of this.#routes)
-        if (kind === 'local' && length === 32)
-          wanted.set(prefixKey(address, length), { prefix: { address: formatIpv4(address), length }, whose: 'own' });
-      this.#others = new Set(this.#routes.map(({ address, length }) => prefixKey(address, length)));
-    }
-    for (const [key, { prefix }] of [...this.#told]) if (!wanted.has(key)) this.#say(prefix, null);
-    for (const [key, { prefix, whose }] of wanted) if (this.#told.get(key)?.whose !== whose) this.#say(prefix, whose);
   }
   /** Has the kernel find out or confirm neighbours: no packet of ours reminds it of them. @returns whether one is not known */
   #ask(known: ReadonlyMap<string, Neighbour>): boolean {
@@ -341,6 +251,7 @@ export class XdpCore {
   /** The shards must have ended. */
   close(): void {
     this.#deadline = Number.POSITIVE_INFINITY;
+    this.#prefixes.close();
     this.#xdp?.close();
     this.#xdp = null;
     this.#netlink?.close();
@@ -350,6 +261,5 @@ export class XdpCore {
   }
 }
 
-const keyOf = ({ address, length }: Prefix): number => prefixKey(parseIpv4(address)!, length);
 /** Whatever the source, there is a way to it: loose reverse path filtering lets all pass. */
 const isDefault = ({ kind, length }: KernelRoute): boolean => kind === 'unicast' && length === 0;
