@@ -5,7 +5,7 @@ import type { Gateway, LnsTunnel } from './call.ts';
 import type { Log } from './log.ts';
 import { type HopTunnel, NextHops } from './next-hops.ts';
 import type { Plane, XdpSetup } from './plane.ts';
-import { xdpDevice, xdpInUse } from './xdp-device.ts';
+import { xdpDevice, xdpInUse, xdpSetup } from './xdp-device.ts';
 
 export interface XdpAccessOptions {
   /** Interface that was asked for; null: none. */
@@ -33,30 +33,18 @@ export class XdpAccess {
     const { interface: name, ffi, plane, tunnels, log } = this.#options;
     const device = xdpDevice(name, ffi, log);
     if (device === null) return [];
-    return [
-      {
-        queues: device.queues,
-        chunk: device.chunk,
-        core: false,
-        open: (memory, blocks, fill) => {
-          try {
-            this.#hops = new NextHops(
-              ffi!,
-              device.index,
-              () => plane().tables,
-              () => hopTunnels(tunnels()),
-            );
-            this.#known = new XdpGateways(memory, blocks);
-            this.#xdp = Xdp.open(ffi!, device, memory, blocks, fill, this.#known);
-            return this.#xdp.fds;
-          } catch (error) {
-            this.close();
-            log('warning', 'xdp-unavailable', { interface: device.name, reason: (error as Error).message });
-            return [];
-          }
-        },
-      },
-    ];
+    const open: Parameters<typeof xdpSetup>[3] = (memory, blocks, fill) => {
+      this.#hops = new NextHops(
+        ffi!,
+        device.index,
+        () => plane().tables,
+        () => hopTunnels(tunnels()),
+      );
+      this.#known = new XdpGateways(memory, blocks);
+      this.#xdp = Xdp.open(ffi!, device, memory, blocks, fill, this.#known);
+      return this.#xdp;
+    };
+    return [xdpSetup(device, false, log, open, () => this.close())];
   }
   get interfaceIndex(): number | null {
     return this.#xdp?.interface.index ?? null;

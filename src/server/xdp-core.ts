@@ -9,7 +9,7 @@ import { ClientPrefixes } from './client-prefixes.ts';
 import { type Forwarding, forwardingBy } from './forwarding.ts';
 import type { Log } from './log.ts';
 import type { Plane, XdpSetup } from './plane.ts';
-import { xdpDevice, xdpInUse } from './xdp-device.ts';
+import { xdpDevice, xdpInUse, xdpSetup } from './xdp-device.ts';
 
 /** How often it is asked whether anything has happened; neighbours and the interface are looked at less often. */
 const ASK_MS = 100;
@@ -83,26 +83,14 @@ export class XdpCore {
     const device = tun === null ? null : xdpDevice(name, ffi, log);
     if (device === null) return [];
     this.#tun = tun;
-    return [
-      {
-        queues: device.queues,
-        chunk: device.chunk,
-        core: true,
-        open: (memory, blocks, fill) => {
-          try {
-            this.#netlink = new Netlink(ffi!);
-            this.#events = new NetlinkEvents(ffi!);
-            this.#link = device;
-            this.#xdp = Xdp.open(ffi!, device, memory, blocks, fill, this.#clients);
-            return this.#xdp.fds;
-          } catch (error) {
-            this.close();
-            log('warning', 'xdp-unavailable', { interface: device.name, reason: (error as Error).message });
-            return [];
-          }
-        },
-      },
-    ];
+    const open: Parameters<typeof xdpSetup>[3] = (memory, blocks, fill) => {
+      this.#netlink = new Netlink(ffi!);
+      this.#events = new NetlinkEvents(ffi!);
+      this.#link = device;
+      this.#xdp = Xdp.open(ffi!, device, memory, blocks, fill, this.#clients);
+      return this.#xdp;
+    };
+    return [xdpSetup(device, true, log, open, () => this.close())];
   }
   get interfaceIndex(): number | null {
     return this.#xdp?.interface.index ?? null;
