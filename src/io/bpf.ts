@@ -9,6 +9,8 @@ const MAP_DELETE = 3;
 const PROG_LOAD = 5;
 const LINK_CREATE = 28;
 const ATTRIBUTES = 128;
+const EAGAIN = 11;
+const LOADS_MAX = 5;
 
 export const MAP_HASH = 1;
 export const MAP_ARRAY = 2;
@@ -149,7 +151,9 @@ export class Bpf {
         }
         view.setUint32(68, attach, true);
       });
-    const fd = load(null);
+    let fd = load(null);
+    // The verifier gives up where a signal is pending, a child's end for one.
+    for (let tries = 1; fd < 0 && this.#ffi.errno() === EAGAIN && tries < LOADS_MAX; tries++) fd = load(null);
     if (fd >= 0) return fd;
     const error = this.#ffi.error('BPF program');
     const log = new Uint8Array(1 << 16);
