@@ -280,8 +280,8 @@ test('bundles, numbered data, several shards and commits: what another shard own
     const { sent, received, bad, up, down } = await carried(pair, lac, 1000, 500);
     assert.ok(sent > 200);
     assert.deepEqual([received, bad, down], [sent, 0, sent], JSON.stringify(pair.drops()));
-    // One queue, so one shard that sends by it; the other goes by the TUN device.
-    assert.ok(up > 0 && up <= sent);
+    // One queue, so one shard that sends by it: what the other owns, all of it perhaps, goes by the TUN device.
+    assert.ok(up <= sent);
     // Another pool is taken up with the commit that brings it.
     const more = config(client).replace('address 100.64.0.0/16;', 'address 100.64.0.0/16; address 100.72.0.0/24;');
     await within(lab.lns, () => pair.change(more));
