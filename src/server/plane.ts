@@ -262,6 +262,8 @@ export class Plane {
       concurrentTasksPerWorker: 1,
       idleTimeout: Number.POSITIVE_INFINITY,
       atomics: 'disabled',
+      // Piscina tries `require` first; where a thread is ended in the midst of it Node aborts the process.
+      execArgv: ['--no-experimental-require-module'],
       workerData: { memory, module, plan: this.plan } satisfies ShardWorkerData,
     });
     void this.#listen();
