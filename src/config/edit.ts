@@ -227,42 +227,31 @@ export function setStatement(
 }
 /** The statements of one container that a line has in a row, each with its path; null where there is one alone. */
 function apart(level: Level, words: readonly Word[]): (readonly Word[])[] | null {
+  const from = placeOf(level);
+  const first = leafIn(from, words);
+  if (first === null) return null;
   const found: (readonly Word[])[] = [];
-  for (let from = 0; from < words.length; ) {
-    // The path is that of the first; each goes on to the next keyword of the container.
-    const path = found.length === 0 ? [] : words.slice(0, pathLength(level, words));
-    const rest = [...path, ...words.slice(from)];
-    const length = leafLength(level, rest);
-    if (length === null) {
-      found.push(rest);
-      break;
-    }
-    found.push(rest.slice(0, length));
-    from += length - path.length;
+  let rest = words;
+  for (let end: number | null = first.end; end !== null; ) {
+    found.push(rest.slice(0, end));
+    rest = [...words.slice(0, first.path), ...rest.slice(end)];
+    end = leafIn(from, rest)?.end ?? null;
   }
-  return found.length > 1 ? found : null;
+  return [...found, rest];
 }
-/** Words of the containers before the first leaf. */
-function pathLength(level: Level, words: readonly Word[]): number {
-  for (let n = 0; n < words.length; n++) {
-    const walked = walkWords(placeOf(level), words.slice(0, n + 1));
-    if (!isFault(walked) && walked.leaf !== null) return n;
-  }
-  return words.length;
-}
-/** Words up to the end of the first leaf's value, where another statement of the same container follows; else null. */
-function leafLength(level: Level, words: readonly Word[]): number | null {
-  const path = pathLength(level, words);
-  const walked = walkWords(placeOf(level), words.slice(0, path + 1));
-  if (path >= words.length || isFault(walked) || walked.leaf === null) return null;
+/** Words of the containers before a leaf, and up to the end of its value, where another statement of its container follows; else null. */
+function leafIn(from: Place, words: readonly Word[]): { path: number; end: number } | null {
+  const walked = walkWords(from, words);
+  if (isFault(walked) || walked.leaf === null) return null;
   const { leaf, place } = walked;
   if (place.statement.layout === 'inline' || leaf.kind === 'values' || leaf.positional === true) return null;
-  const length = path + (leaf.kind === 'flag' ? 1 : 2);
-  const next = words[length];
+  const path = walked.steps.flat().length;
+  const end = path + (leaf.kind === 'flag' ? 1 : 2);
+  const next = words[end];
   if (next === undefined || next.quoted) return null;
   const statement =
     findStatement(place.statement, next.text, false, place.wildcards) ?? keywordsLike(place, next.text)[0];
-  return statement === undefined || statement === OTHER_STATEMENT ? null : length;
+  return statement === undefined || statement === OTHER_STATEMENT ? null : { path, end };
 }
 function setOne(root: ConfigNode, level: Level, raw: RawStatement, options: BindOptions): LineFault | null {
   const walked = walkWords(placeOf(level), raw.words, options.typed);

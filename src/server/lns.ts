@@ -349,8 +349,6 @@ export class Lns {
             log('error', 'shard-failed', { shard, reason: (reason as Error | undefined)?.message ?? String(reason) }),
         },
       });
-      if (this.#xdp.interfaceIndex !== null && this.#xdp.interfaceIndex === this.#xdpCore.interfaceIndex)
-        throw new ConfigError('AF_XDP to the LACs and to the core need two interfaces');
       for (const gateway of gateways) await this.#gateways.listen(gateway);
     } catch (error) {
       await this.#release();

@@ -46,9 +46,6 @@ export class XdpAccess {
     };
     return [xdpSetup(device, false, log, open, () => this.close())];
   }
-  get interfaceIndex(): number | null {
-    return this.#xdp?.interface.index ?? null;
-  }
   /** For the log. */
   get inUse(): string | undefined {
     return this.#xdp === null ? undefined : xdpInUse(this.#xdp);

@@ -92,9 +92,6 @@ export class XdpCore {
     };
     return [xdpSetup(device, true, log, open, () => this.close())];
   }
-  get interfaceIndex(): number | null {
-    return this.#xdp?.interface.index ?? null;
-  }
   /** For the log. */
   get inUse(): string | undefined {
     return this.#xdp === null ? undefined : xdpInUse(this.#xdp);
